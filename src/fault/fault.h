@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fault: what went wrong in a callee.
+ *
+ * Made by the host at the fault (capture.c) as a copy of everything that the report will
+ * need; the worker may be gone when it is read. Unwinding and symbols wait until somebody
+ * asks (symbolize.c), then stay. All of it came from a hostile process: the maps text, the
+ * stack, the registers and any address may be garbage.
+ */
+#ifndef SFFI_FAULT_H
+#define SFFI_FAULT_H
+
+#include "abi/abi.h"
+#include "safeffi.h"
+
+#include <pthread.h>
+
+enum { FAULT_STACK_MAX = 64 * 1024, FAULT_FRAMES_MAX = 128 };
+
+struct fault_overrun {
+	size_t parameter;     /* 0-based */
+	char name[64];        /* the parameter's, or "" */
+	long bytes;           /* past the end, at least; negative: before the start */
+	size_t size;          /* of the buffer */
+};
+
+/* An argument's copy in the arena at the time of the fault: [address, address + size)
+ * with a fence on both sides. */
+struct fault_buffer {
+	size_t parameter;
+	char name[64];
+	uintptr_t address; /* of the copy, that the callee saw */
+	uintptr_t host;    /* of the caller's own */
+	size_t size;
+};
+
+struct sffi_fault {
+	unsigned references; /* atomic */
+	sffi_fault_kind kind;
+	int signal, code;
+	uintptr_t address;
+	bool address_known;  /* false: the CPU does not say (x86: non-canonical address) */
+	bool has_registers;  /* false: died without a handler */
+	bool access_is_write; /* of a SIGSEGV, where the CPU says */
+	bool access_is_execute;
+	struct machine_registers registers; /* abi/<cpu>/regs.h; pc and sp through abi.h */
+	pid_t pid, tid;
+	uint64_t generation;
+	unsigned timeout_ms;   /* TIMEOUT */
+	bool held;             /* the worker still stands, for gdb -p */
+	bool collateral;       /* another call's fault: call and function are the culprit's */
+	char function[128];    /* the function called; "" if none was */
+	char call[1024];       /* "strlen(s = NULL)" */
+	char note[256];        /* a further sentence, or "" */
+	struct fault_overrun overrun;
+	struct fault_buffer *buffers; /* owned */
+	size_t buffer_count;
+	uintptr_t stack_guard, stack_low, stack_high; /* the callee's stack: guard page below low; 0: unknown */
+	uintptr_t zone_low, zone_high;   /* the worker's zone */
+	uintptr_t arena_low, arena_high;
+	uintptr_t stack_address; /* of the copy's first byte in the worker */
+	unsigned char *stack;  /* owned: the stack from sp upwards */
+	size_t stack_size;
+	char *maps;            /* owned: /proc/<pid>/maps as text, NUL-terminated, or NULL */
+	/* Worked out on demand, under `lock`: */
+	pthread_mutex_t lock;
+	bool symbolized;
+	sffi_frame frames[FAULT_FRAMES_MAX];
+	size_t frame_count;
+	char summary[512];
+	void *strings;         /* owner of the frames' strings; symbolize.c */
+};
+
+/* One reference, all zero otherwise; NULL: out of memory. */
+sffi_fault *sffi__fault_new(void);
+
+/* Fills frames and summary; locks. Never fails: what is not known stays NULL. */
+void sffi__fault_symbolize(sffi_fault *);
+/* What happened, in one sentence; needs no symbols. */
+void sffi__fault_summarize(const sffi_fault *, char *to, size_t size);
+
+#endif

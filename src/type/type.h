@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * C types as the declarations give them, and their layouts on this machine.
+ *
+ * A scope owns everything that was parsed into it: types, names, expressions. Nothing
+ * here is ever freed singly; sffi__scope_free frees all. Types are immutable once parsed
+ * (an incomplete struct may be completed later), so they are read without a lock;
+ * parsing into a scope needs the caller's lock.
+ */
+#ifndef SFFI_TYPE_H
+#define SFFI_TYPE_H
+
+#include "safeffi.h"
+
+enum type_kind {
+	TYPE_VOID,
+	TYPE_BOOL,
+	TYPE_INTEGER, /* char, short, int, long, long long, enum, __int128, and their typedefs */
+	TYPE_FLOAT,   /* float (4), double (8), long double (16) */
+	TYPE_COMPLEX, /* size 8, 16, 32 */
+	TYPE_POINTER,
+	TYPE_ARRAY, /* only in structs, unions, globals; a parameter's becomes a pointer */
+	TYPE_STRUCT,
+	TYPE_UNION,
+	TYPE_FUNCTION,
+	TYPE_FD,     /* `fd`: an int that is a file descriptor */
+	TYPE_BUFFER, /* `buffer`: an sffi_buffer at the call, a pointer to the callee */
+	TYPE_TOKEN   /* `token`: a void * that is passed untouched */
+};
+
+struct type {
+	enum type_kind kind;
+	bool is_signed;    /* INTEGER */
+	bool is_character; /* INTEGER: char, signed char, unsigned char, [u]int8_t: a byte */
+	bool is_plain_char; /* INTEGER: exactly char */
+	bool is_enum;      /* INTEGER */
+	bool is_complete;  /* false: void, struct or union without a body, function, array of unknown length */
+	bool has_flexible_tail; /* STRUCT: ends with T x[] */
+	bool is_packed;
+	bool has_bit_fields; /* STRUCT, UNION: at any depth */
+	bool target_const; /* POINTER, ARRAY: what it points to, or its elements, are const */
+	size_t size, alignment; /* as sizeof and _Alignof; 0 if not complete */
+	const char *name;  /* typedef-less spelling for messages: "unsigned int", "struct point" */
+	const struct type *target; /* POINTER: to; ARRAY: elements */
+	size_t count;      /* ARRAY: elements; STRUCT, UNION: members */
+	struct member *members;
+	const struct function_type *function; /* FUNCTION */
+};
+
+struct member {
+	const char *name; /* NULL: anonymous struct or union */
+	const struct type *type;
+	size_t offset;       /* bytes from the start of the struct */
+	unsigned bit_offset; /* of a bit-field, from offset; offset is that of its storage unit */
+	unsigned bit_width;  /* 0: no bit-field */
+};
+
+struct parameter {
+	const char *name; /* or NULL */
+	const struct type *type; /* arrays and functions already are pointers */
+	bool is_out;   /* `out` */
+	bool is_keep;  /* `keep` */
+	bool is_array; /* declared with [] */
+	const struct expression *length; /* of the array, in elements; NULL if [] is empty */
+};
+
+struct function_type {
+	const struct type *result;
+	bool keep_result; /* `keep fd f(void)`: the callee keeps the descriptor too */
+	bool is_variadic;
+	size_t count;
+	struct parameter *parameters;
+};
+
+struct scope;
+
+/* An empty scope inside an outer one, whose names it sees; NULL: only the standard types
+ * (<stdint.h>, <stddef.h>, <stdbool.h>, <sys/types.h>, wchar_t, FILE as an incomplete
+ * struct, time_t, va_list is refused). NULL: out of memory. */
+struct scope *sffi__scope_new(const struct scope *outer);
+void sffi__scope_free(struct scope *);
+
+/* Parses declarations into the scope. On failure the scope is as before.
+ * SFFI_EDECL: "line 2, column 7: expected ')' after the parameters, found 'x'".
+ * SFFI_ENOMEM. */
+sffi_status sffi__scope_declare(struct scope *, const char *text);
+
+/* Parses one function declaration, with or without the final ';', and says its name. */
+sffi_status sffi__scope_declare_function(struct scope *, const char *text, const char **name,
+					 const struct function_type **);
+
+/* What was declared, here or in an outer scope; NULL: nothing of that kind and name. */
+const struct function_type *sffi__scope_function(const struct scope *, const char *name);
+const struct type *sffi__scope_global(const struct scope *, const char *name);
+/* A type by its C spelling: "struct point", "uint32_t *"; NULL with a sentence. */
+const struct type *sffi__scope_type(struct scope *, const char *text);
+
+/* ---- length expressions -------------------------------------------------- */
+
+/* Gives the value of parameter `index`, or with `dereference` of the integer it points
+ * to; false with a sentence: it cannot be had (NULL, not readable). */
+typedef bool (*expression_lookup)(void *context, size_t index, bool dereference, uint64_t *value,
+				  bool *is_signed);
+
+/* The value of a length expression; every operation is checked. SFFI_EINVAL: overflow,
+ * division by zero, negative: with the expression's text in the sentence. */
+sffi_status sffi__expression_evaluate(const struct expression *, expression_lookup, void *context,
+				      uint64_t *value);
+/* Its text, as declared. */
+const char *sffi__expression_text(const struct expression *);
+
+/* The type as C text, "const char *", for messages. Writes at most size bytes. */
+void sffi__type_print(const struct type *, char *to, size_t size);
+
+#endif
