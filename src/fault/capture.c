@@ -50,6 +50,9 @@ static void copy_stack(sffi_fault *fault)
 	unsigned char *stack = malloc(FAULT_STACK_MAX);
 	size_t have = 0;
 
+	/* Of one that ran over, sp is in the guard page already. */
+	if (sp >= fault->stack_guard && sp < fault->stack_low)
+		sp = fault->stack_low;
 	/* A leaf function's red zone lies below (psABI 3.2.2); unwinding does not need it. */
 	while (stack && have < FAULT_STACK_MAX) {
 		size_t step = PAGE - (sp + have) % PAGE;
@@ -104,8 +107,8 @@ static void copy_process(sffi_fault *fault)
 	fault->maps = sffi__os_read_file(path);
 	if (!fault->has_registers)
 		return;
-	copy_stack(fault);
 	find_stack(fault);
+	copy_stack(fault);
 	/* A stack that runs over hits its guard page, or the one below it. */
 	if (fault->kind == SFFI_FAULT_SIGNAL && fault->signal == SIGSEGV && fault->address_known &&
 	    fault->stack_guard && fault->address >= fault->stack_guard &&

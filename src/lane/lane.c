@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LOOK_NS = 50000000 };
 
@@ -112,16 +113,17 @@ enum lane_outcome sffi__lane_manage(struct peer *peer, enum lane_operation opera
 				    const uint64_t argument[3], uint64_t *result)
 {
 	enum { PATIENCE_MS = 10000 };
-	struct lane manager = { .peer = peer,
-				.slot = worker_slot(peer->control, 0),
-				.sequence = peer->manager_sequence };
+	unsigned index = atomic_load(&peer->has_manager) ? LANE_MANAGER : LANE_MAIN;
+	struct lane lane = { .peer = peer,
+			     .slot = worker_slot(peer->control, index),
+			     .sequence = peer->sequence[index] };
 	enum lane_outcome outcome;
 
-	set_side(&manager, 0);
-	memcpy(lane_frame(&manager)->integer, argument, 3 * sizeof *argument);
-	outcome = sffi__lane_request(&manager, operation, sffi__deadline(PATIENCE_MS));
-	peer->manager_sequence = manager.sequence;
-	*result = manager.slot->reply.result.integer[0];
+	set_side(&lane, 0);
+	memcpy(lane_frame(&lane)->integer, argument, 3 * sizeof *argument);
+	outcome = sffi__lane_request(&lane, operation, sffi__deadline(PATIENCE_MS));
+	peer->sequence[index] = lane.sequence;
+	*result = lane.slot->reply.result.integer[0];
 	return outcome;
 }
 
@@ -134,6 +136,20 @@ static sffi_status make_thread(struct peer *peer, unsigned index)
 	if (sffi__lane_manage(peer, LANE_START, argument, &error) != LANE_DONE)
 		return sffi__fail(SFFI_ECOLLATERAL, "the worker did not make a thread for this one");
 	return error ? sffi__fail_system((int)error, "make a thread in the worker") : SFFI_OK;
+}
+
+sffi_status sffi__lane_make_manager(struct peer *peer)
+{
+	sffi_status status = SFFI_OK;
+
+	pthread_mutex_lock(&peer->manager);
+	if (!atomic_load(&peer->has_manager)) {
+		status = make_thread(peer, LANE_MANAGER);
+		if (!status)
+			atomic_store(&peer->has_manager, true);
+	}
+	pthread_mutex_unlock(&peer->manager);
+	return status;
 }
 
 static sffi_status take_lane(struct peer *peer, unsigned *index)
@@ -162,12 +178,13 @@ static sffi_status take_lane(struct peer *peer, unsigned *index)
 sffi_status sffi__lane_attach(struct lane *lane, struct peer *peer)
 {
 	sffi_status status = SFFI_OK;
-	unsigned index = 0;
+	unsigned index = LANE_MAIN;
 
 	sffi__lane_detach(lane);
-	if (!lane->domain->options.one_thread) {
-		index = 1; /* its thread is there from the start */
-		if (atomic_exchange(&peer->first_lane_taken, true))
+	/* The host's main thread, which never ends before the program, has the worker's. */
+	if (!lane->domain->options.one_thread && sffi__os_gettid() != getpid()) {
+		status = sffi__lane_make_manager(peer);
+		if (!status)
 			status = take_lane(peer, &index);
 		if (status)
 			return status;

@@ -17,6 +17,7 @@ struct lane {
 	struct lane_slot *slot;
 	struct lane_side side;
 	uint32_t sequence;
+	bool has_turn;        /* holds the peer's manager lock for a request on lane 0 */
 	/* Marshalled arguments lie here, in the arena. */
 	char *scratch;
 	size_t scratch_size, scratch_used;
@@ -55,7 +56,9 @@ void sffi__lanes_sweep(void);
 
 /* Posts the request and waits for the answer, a death, or the deadline (0: none). */
 enum lane_outcome sffi__lane_request(struct lane *, enum lane_operation, uint64_t deadline_ns);
-/* Asks lane 0 of a worker; the peer's manager lock is held. */
+/* Makes the worker's manager thread, if it is not there. */
+sffi_status sffi__lane_make_manager(struct peer *);
+/* Asks the manager, or while there is none lane 0; the peer's manager lock is held. */
 enum lane_outcome sffi__lane_manage(struct peer *, enum lane_operation, const uint64_t argument[3],
 				    uint64_t *result);
 /* Whether the worker took up the last request. */

@@ -24,7 +24,7 @@ enum lane_operation {
 	                    the buffer at integer[1] of size integer[2] */
 	LANE_UNLOAD,     /* integer[0]: handle */
 	LANE_SYMBOL,     /* integer[0]: handle, [1]: name -> address */
-	LANE_START,      /* lane 0 only. integer[0]: the lane whose thread to make -> 0 or errno */
+	LANE_START,      /* integer[0]: the lane whose thread to make -> 0 or errno */
 	LANE_END,        /* the lane's thread returns */
 	LANE_TAKE_FDS,   /* integer[0]: int array to fill, [1]: how many wait on the socket */
 	LANE_GIVE_FDS,   /* integer[0]: int array, [1]: count, [2]: close them here */
@@ -34,6 +34,11 @@ enum lane_operation {
 	LANE_COPY,       /* integer[0]: to, [1]: from, [2]: size, inside the worker -> bytes */
 	LANE_OPERATION_COUNT
 };
+
+/* Lane 0 is the worker's main thread, which serves the host's main thread; with one_thread,
+ * everybody. Lane 1 is the manager, which makes the threads of all further lanes; it is
+ * itself made by lane 0, when the host first has a second thread. */
+enum { LANE_MAIN = 0, LANE_MANAGER = 1, LANE_FIRST = 2 };
 
 enum lane_event { LANE_RETURNED, LANE_FAULTED };
 
@@ -91,7 +96,7 @@ struct worker_control {
 	uint64_t arena_low, arena_size;
 	uint64_t generation;
 	uint32_t spin_ns;
-	uint32_t one_thread;
+	uint32_t manager;   /* make the manager's thread at once */
 	uint32_t libraries; /* NUL-terminated names, one after the other, "" the program */
 	/* Written by the worker. */
 	_Alignas(64) _Atomic uint32_t ready; /* enum worker_ready */

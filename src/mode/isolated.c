@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/single_threaded.h>
 
 static sffi_status isolated_open(sffi_domain *domain)
 {
@@ -19,12 +20,6 @@ static sffi_status isolated_open(sffi_domain *domain)
 	if (!status)
 		status = sffi__workers_open(domain);
 	return status;
-}
-
-static void isolated_close(sffi_domain *domain)
-{
-	sffi__workers_close(domain);
-	sffi__lanes_sweep();
 }
 
 static pid_t isolated_pid(sffi_domain *domain)
@@ -41,31 +36,43 @@ static pid_t isolated_pid(sffi_domain *domain)
 
 /* ---- requests ------------------------------------------------------------------------ */
 
+/* On lane 0 the sequence is the peer's: more than one thread may ask there. */
 enum lane_outcome sffi__isolated_request(struct lane *lane, enum lane_operation operation,
 					 uint64_t deadline_ns)
 {
-	bool one_thread = lane->domain->options.one_thread;
+	uint32_t *sequence = &lane->peer->sequence[LANE_MAIN];
 	enum lane_outcome outcome;
 
-	if (!one_thread)
+	if (lane->index != LANE_MAIN)
 		return sffi__lane_request(lane, operation, deadline_ns);
-	/* Everybody shares lane 0: the sequence is the peer's. The lock was taken before the
-	 * frame was written. */
-	lane->sequence = lane->peer->manager_sequence;
+	lane->sequence = *sequence;
 	outcome = sffi__lane_request(lane, operation, deadline_ns);
-	lane->peer->manager_sequence = lane->sequence;
+	*sequence = lane->sequence;
 	return outcome;
 }
 
 void sffi__isolated_turn_begin(struct lane *lane)
 {
-	if (lane->domain->options.one_thread)
-		pthread_mutex_lock(&lane->peer->manager);
+	struct peer *peer = lane->peer;
+
+	lane->has_turn = false;
+	if (lane->index != LANE_MAIN)
+		return;
+	if (!lane->domain->options.one_thread) {
+		if (atomic_load_explicit(&peer->has_manager, memory_order_acquire))
+			return;
+		/* A callee may keep this thread busy for long: while the host has one thread,
+		 * nobody can ask for another meanwhile. */
+		if (!__libc_single_threaded && !sffi__lane_make_manager(peer))
+			return;
+	}
+	pthread_mutex_lock(&peer->manager);
+	lane->has_turn = true;
 }
 
 void sffi__isolated_turn_end(struct lane *lane)
 {
-	if (lane->domain->options.one_thread)
+	if (lane->has_turn)
 		pthread_mutex_unlock(&lane->peer->manager);
 }
 
@@ -372,7 +379,7 @@ const struct mode_ops sffi__isolated = {
 	.mode = SFFI_ISOLATED,
 	.name = "isolated",
 	.open = isolated_open,
-	.close = isolated_close,
+	.close = sffi__workers_close,
 	.restart = sffi__workers_restart,
 	.pid = isolated_pid,
 	.load = isolated_load,

@@ -22,8 +22,8 @@ sffi_status sffi__isolated_read(struct lane *, void *to, uintptr_t from, size_t 
 /* A request that is no call; `doing` names it in a fault's report. */
 sffi_status sffi__isolated_operate(struct lane *, enum lane_operation, const uint64_t argument[4],
 				   uint64_t result[2], const char *doing);
-/* With one_thread, lane 0 belongs to one thread from before it writes the frame until it
- * has read the answer. */
+/* A lane that others may ask on too belongs to one thread from before it writes the frame
+ * until it has read the answer. */
 void sffi__isolated_turn_begin(struct lane *);
 void sffi__isolated_turn_end(struct lane *);
 enum lane_outcome sffi__isolated_request(struct lane *, enum lane_operation, uint64_t deadline_ns);

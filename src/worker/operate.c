@@ -48,7 +48,7 @@ static void symbol(struct lane_thread *self, const uint64_t argument[6], uint64_
 /* The end of a lane's thread: its thread-local destructors have run. */
 static void collect_ended(void)
 {
-	for (unsigned i = 1; i < LANES_MAX; i++) {
+	for (unsigned i = LANE_FIRST; i < LANES_MAX; i++) {
 		struct lane_thread *lane = sffi__worker.lanes[i];
 
 		if (!lane || !lane->ended || pthread_tryjoin_np(lane->thread, NULL))
@@ -87,7 +87,8 @@ static void start(struct lane_thread *self, const uint64_t argument[6], uint64_t
 	unsigned number = (unsigned)argument[0];
 
 	(void)self;
-	collect_ended();
+	if (number >= LANE_FIRST)
+		collect_ended();
 	if (number >= LANES_MAX || sffi__worker.lanes[number]) {
 		result[0] = EBUSY;
 		return;

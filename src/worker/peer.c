@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +39,10 @@ static void write_orders(struct peer *peer, const struct peer_request *request)
 	control->arena_size = request->arena_size;
 	control->generation = request->generation;
 	control->spin_ns = request->options->spin_ns;
-	control->one_thread = request->options->one_thread;
+	/* One thread only ever asks: nobody needs the manager. Another than the main thread
+	 * asks: it needs one. */
+	control->manager = !__libc_single_threaded && !request->options->one_thread;
+	peer->has_manager = control->manager;
 	/* What does not fit is loaded afterwards, like a library that is opened later. */
 	for (size_t i = 0; i < request->library_count && i < limit; i++) {
 		size_t length = strlen(request->libraries[i]) + 1;
@@ -91,6 +95,7 @@ sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *re
 
 	if (status)
 		return status;
+	sffi__peers_bury(false);
 	zone = sffi__zone_take(request->domain, request->generation);
 	if (zone < 0)
 		return sffi__fail(SFFI_ENOMEM, "%d workers are in use, which is the most", ZONES_MAX);
@@ -106,7 +111,7 @@ sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *re
 	peer->generation = request->generation;
 	peer->pidfd = peer->carry = -1;
 	peer->status = sffi__worker_status(peer->zone);
-	peer->next_lane = request->options->one_thread ? 1 : 2; /* lane 1's thread is there */
+	peer->next_lane = LANE_FIRST;
 	pthread_mutex_init(&peer->manager, NULL);
 	pthread_mutex_init(&peer->carry_lock, NULL);
 	status = spawn(peer, request);
@@ -159,20 +164,8 @@ void sffi__peer_retain(struct peer *peer)
 	atomic_fetch_add(&peer->references, 1);
 }
 
-void sffi__peer_release(struct peer *peer)
+static void free_peer(struct peer *peer)
 {
-	if (!peer || atomic_fetch_sub(&peer->references, 1) > 1)
-		return;
-	if (!answered(peer))
-		sffi__peer_abandon(peer, false);
-	/* The number is not dealt out again while the process may still be there. */
-	if (peer->pidfd >= 0) {
-		while (!sffi__os_pidfd_dead(peer->pidfd)) {
-			sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
-			sffi__os_futex_wait(&peer->status->word, WORKER_ABANDONED,
-					    sffi__os_now_ns() + 1000000);
-		}
-	}
 	if (peer->control)
 		sffi__os_unmap(peer->control, WORKER_SHARED_SIZE);
 	sffi__os_close(peer->pidfd);
@@ -182,6 +175,53 @@ void sffi__peer_release(struct peer *peer)
 	pthread_mutex_destroy(&peer->manager);
 	pthread_mutex_destroy(&peer->carry_lock);
 	free(peer);
+}
+
+/* Peers that nobody uses any more, but whose processes may still be ending: their zones are
+ * not to be dealt out again before. */
+static struct peer *ending;
+static pthread_mutex_t ending_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool has_ended(struct peer *peer, bool wait)
+{
+	while (peer->pidfd >= 0 && !sffi__os_pidfd_dead(peer->pidfd)) {
+		if (!wait)
+			return false;
+		sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
+		sffi__os_futex_wait(&peer->status->word, WORKER_ABANDONED,
+				    sffi__os_now_ns() + 1000000);
+	}
+	return true;
+}
+
+void sffi__peers_bury(bool wait)
+{
+	struct peer **link = &ending;
+
+	pthread_mutex_lock(&ending_lock);
+	while (*link) {
+		struct peer *peer = *link;
+
+		if (!has_ended(peer, wait)) {
+			link = &peer->next;
+			continue;
+		}
+		*link = peer->next;
+		free_peer(peer);
+	}
+	pthread_mutex_unlock(&ending_lock);
+}
+
+void sffi__peer_release(struct peer *peer)
+{
+	if (!peer || atomic_fetch_sub(&peer->references, 1) > 1)
+		return;
+	if (!answered(peer))
+		sffi__peer_abandon(peer, false);
+	pthread_mutex_lock(&ending_lock);
+	peer->next = ending;
+	ending = peer;
+	pthread_mutex_unlock(&ending_lock);
 }
 
 void sffi__peer_abandon(struct peer *peer, bool keep_for_debugger)

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 struct peer {
+	struct peer *next; /* of those that are ending */
 	_Atomic unsigned references;
 	unsigned zone, share;
 	uint64_t generation;
@@ -22,10 +23,11 @@ struct peer {
 	struct worker_status *status;
 	bool spawned;          /* the zygote's answer has come */
 	size_t libraries;      /* that it was told to load at its start */
-	/* Lane 0 makes threads; one asks at a time. */
+	/* Of the manager's lane, and of lane 0 as long as there is no manager or with
+	 * one_thread, since then more than one thread may ask there. */
 	pthread_mutex_t manager;
-	uint32_t manager_sequence;
-	_Atomic bool first_lane_taken;
+	_Atomic bool has_manager;
+	uint32_t sequence[LANE_FIRST];
 	unsigned next_lane;    /* never used yet */
 	unsigned ended[LANES_MAX];
 	unsigned ended_first, ended_count; /* a ring of lanes to use again, oldest first */
@@ -49,7 +51,10 @@ sffi_status sffi__peer_begin(struct peer **, const struct peer_request *);
 /* Waits until it serves. SFFI_EFAULT: it died in a library's constructor. SFFI_ENOLIB. */
 sffi_status sffi__peer_finish(struct peer *);
 void sffi__peer_retain(struct peer *);
+/* The last reference buries it, as soon as its process has ended. */
 void sffi__peer_release(struct peer *);
+/* Buries those whose processes have ended meanwhile; with `wait`, all. */
+void sffi__peers_bury(bool wait);
 /* Ends it and tells everybody who waits on it. */
 void sffi__peer_abandon(struct peer *, bool keep_for_debugger);
 /* Whether it still serves, as far as one look at two words tells. */

@@ -313,4 +313,6 @@ void sffi__workers_close(sffi_domain *domain)
 	domain->held = NULL;
 	domain->held_count = 0;
 	pthread_mutex_unlock(&domain->lock);
+	sffi__lanes_sweep();
+	sffi__peers_bury(true);
 }

@@ -107,9 +107,7 @@ void sffi__lane_serve(struct lane_thread *self)
 		.cpu = &reply->cpu,
 		.peer_cpu = &request->cpu,
 		.sleeping = &reply->sleeping,
-		.spin_ns = self->lane || sffi__worker.control->one_thread
-				   ? sffi__worker.control->spin_ns
-				   : 0,
+		.spin_ns = self->lane == LANE_MANAGER ? 0 : sffi__worker.control->spin_ns,
 	};
 
 	reply->tid = (uint32_t)sffi__os_gettid();

@@ -103,18 +103,15 @@ static void serve_main(void *lane)
 {
 	struct lane_thread *self = lane;
 	struct worker_control *control = sffi__worker.control;
-	struct lane_request first = { .frame.integer[0] = 1 };
+	struct lane_request manager = { .operation = LANE_START, .frame.integer[0] = LANE_MANAGER };
 	enum worker_ready ready;
 
 	sffi__fault_thread_begin(self);
 	atomic_store(&self->busy, 1); /* a crashing constructor is lane 0's fault */
 	ready = load_libraries(control);
 	atomic_store(&self->busy, 0);
-	/* The first caller's thread is made before it asks. */
-	if (ready == WORKER_READY && !control->one_thread) {
-		first.operation = LANE_START;
-		sffi__lane_operate(self, &first);
-	}
+	if (ready == WORKER_READY && control->manager)
+		sffi__lane_operate(self, &manager);
 	atomic_store(&control->ready, ready);
 	sffi__os_futex_wake(&control->ready, 1);
 	sffi__lane_serve(self);

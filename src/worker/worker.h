@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside the worker process. One main thread, which runs lane 0: it makes the threads of
- * the other lanes, and with `one_thread` it runs the callees too. The same code makes up
- * a clone of the host and the program safeffi-worker.
+ * Inside the worker process. Every lane has a thread; the first thread has lane 0. The same
+ * code makes up a clone of the host and the program safeffi-worker.
  */
 #ifndef SFFI_WORKER_H
 #define SFFI_WORKER_H

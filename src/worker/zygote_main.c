@@ -277,7 +277,7 @@ static void collect_all(void)
 /* The stack cannot grow once the address space is full. */
 static __attribute__((noinline)) void grow_stack(void)
 {
-	volatile char room[128 * 1024];
+	volatile char room[32 * 1024];
 
 	for (size_t i = 0; i < sizeof room; i += 1024)
 		room[i] = 0;
