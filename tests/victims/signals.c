@@ -204,6 +204,7 @@ void heap_overflow(void)
 	if (high - low > 101000)
 		low = high - 16;
 	memset(launder((uintptr_t)low), 0x41, (size_t)(high - low));
+	__asm__ volatile("" ::: "memory"); /* gcc drops writes to what is freed next */
 	free(launder((uintptr_t)high));
 	free(keeper);
 }
