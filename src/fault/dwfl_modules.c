@@ -122,6 +122,16 @@ static bool begin_session(pid_t pid, const Dwfl_Thread_Callbacks *threads)
 	return true;
 }
 
+/* A file may be loaded twice (dlmopen): each has a place of its own. */
+static unsigned count_earlier(const struct maps_library *library)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < session.view_count; i++)
+		count += !strcmp(session.views[i].module->path, library->path);
+	return count;
+}
+
 static char *module_key(const struct maps_library *library)
 {
 	char identity[128], *key;
@@ -130,8 +140,9 @@ static char *module_key(const struct maps_library *library)
 		strcpy(identity, "vdso");
 	else if (!sffi__elf_identity(library->path, identity, sizeof identity))
 		return NULL;
-	if (asprintf(&key, "%s %" PRIxPTR " %" PRIxPTR " %s", identity, library->high - library->low,
-		     library->low - library->base, library->path) < 0)
+	if (asprintf(&key, "%u %s %" PRIxPTR " %" PRIxPTR " %s", count_earlier(library), identity,
+		     library->high - library->low, library->low - library->base,
+		     library->path) < 0)
 		return NULL;
 	return key;
 }
