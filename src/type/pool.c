@@ -8,15 +8,15 @@
 #define SMALLEST_CHUNK 1024
 #define LARGEST_CHUNK 65536
 
-struct arena_chunk {
-	struct arena_chunk *earlier;
+struct pool_chunk {
+	struct pool_chunk *earlier;
 	size_t used, size;
 	char bytes[];
 };
 
-static struct arena_chunk *chunk_new(struct pool *arena, size_t size)
+static struct pool_chunk *chunk_new(struct pool *arena, size_t size)
 {
-	struct arena_chunk *chunk;
+	struct pool_chunk *chunk;
 	size_t capacity = arena->newest ? 2 * arena->newest->size : SMALLEST_CHUNK;
 
 	if (capacity > LARGEST_CHUNK)
@@ -35,7 +35,7 @@ static struct arena_chunk *chunk_new(struct pool *arena, size_t size)
 
 void *sffi__pool_alloc(struct pool *arena, size_t size)
 {
-	struct arena_chunk *chunk = arena->newest;
+	struct pool_chunk *chunk = arena->newest;
 	void *block;
 
 	if (size > SIZE_MAX / 4)
@@ -60,7 +60,7 @@ struct pool_mark sffi__pool_mark(const struct pool *arena)
 void sffi__pool_release(struct pool *arena, struct pool_mark mark)
 {
 	while (arena->newest != mark.newest) {
-		struct arena_chunk *chunk = arena->newest;
+		struct pool_chunk *chunk = arena->newest;
 
 		arena->newest = chunk->earlier;
 		free(chunk);

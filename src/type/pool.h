@@ -5,14 +5,14 @@
 
 #include <stddef.h>
 
-struct arena_chunk;
+struct pool_chunk;
 
 struct pool {
-	struct arena_chunk *newest; /* NULL: empty */
+	struct pool_chunk *newest; /* NULL: empty */
 };
 
 struct pool_mark {
-	struct arena_chunk *newest;
+	struct pool_chunk *newest;
 	size_t used;
 };
 
