@@ -18,6 +18,7 @@ enum {
 	STACK_LEAST = 256 * 1024,
 	STACK_MOST = 8 << 20,
 	SKEWS = 64, /* calls until the stack is where it was: see struct enter_guard */
+	CLEAR = 8192, /* what our own functions between two calls write to stays above it */
 };
 
 static size_t stack_size(void)
@@ -56,7 +57,7 @@ struct lane_thread *sffi__lane_thread_new(unsigned lane)
 static void call(struct lane_thread *self, const struct lane_request *request)
 {
 	/* Every call's stack lies a little lower than the last one's: see enter.S. */
-	self->guard.skew = self->sequence % SKEWS * 16;
+	self->guard.skew = CLEAR + self->sequence % SKEWS * 16;
 	errno = 0;
 	sffi__enter(&request->frame, &self->guard);
 }
@@ -70,7 +71,7 @@ static void batch(struct lane_thread *self, const struct lane_request *request)
 	/* Which call was in work when one faults: the host reads it. */
 	_Atomic uint64_t *progress = (void *)request->frame.integer[4];
 
-	self->guard.skew = self->sequence % SKEWS * 16;
+	self->guard.skew = CLEAR + self->sequence % SKEWS * 16;
 	for (size_t i = 0; i < count; i++) {
 		atomic_store_explicit(progress, i, memory_order_relaxed);
 		errno = 0;

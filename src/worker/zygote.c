@@ -144,8 +144,6 @@ static void bury(int pidfd)
 static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *birth,
 				    const int sockets[2], int *error)
 {
-	uint64_t flags = (birth->share & SFFI_SHARE_FILES ? CLONE_FILES : 0) |
-			 (birth->share & SFFI_SHARE_CWD ? CLONE_FS : 0);
 	enum birth_result result;
 	sigset_t all;
 	int pidfd;
@@ -155,7 +153,7 @@ static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &birth->mask);
 	sffi__regions_withhold(true);
-	pid = sffi__os_fork(flags, 0, &pidfd);
+	pid = sffi__os_fork(sffi__share_flags(birth->share), 0, &pidfd);
 	if (!pid)
 		sffi__zygote_main(birth);
 	sffi__regions_withhold(false);

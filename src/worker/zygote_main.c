@@ -157,7 +157,7 @@ static pid_t spawn(const struct zygote_request *request, const int fds[FD_COUNT]
 		pid = spawn_program(request, fds);
 		child->pidfd = pid > 0 ? sffi__os_pidfd_open(pid) : -1;
 	} else {
-		pid = sffi__os_fork(0, SIGCHLD, &child->pidfd);
+		pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, &child->pidfd);
 		if (!pid)
 			be_worker(request, fds, self);
 	}

@@ -6,6 +6,7 @@
 #include "worker/zygote.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 
 #define WORKER_NAME "safeffi-worker"
@@ -51,6 +52,12 @@ struct zygote_birth {
 	sigset_t mask;              /* the host thread's */
 	char worker_program[PATH_MAX];
 };
+
+/* What clone(2) shares for it. */
+static inline uint64_t sffi__share_flags(unsigned share)
+{
+	return (share & SFFI_SHARE_FILES ? CLONE_FILES : 0) | (share & SFFI_SHARE_CWD ? CLONE_FS : 0);
+}
 
 /* The zygote's life. */
 _Noreturn void sffi__zygote_main(const struct zygote_birth *);

@@ -78,9 +78,12 @@ static void fill(void)
 
 static void check_memory(void)
 {
-	for (size_t i = 0; i < sizeof memory; i++)
-		ck_assert_msg(memory[i] == (unsigned char)(i * 131 >> 3),
-			      "the host's memory has changed at %zu", i);
+	size_t i = 0;
+
+	/* One assertion: each is a message to the test's parent. */
+	while (i < sizeof memory && memory[i] == (unsigned char)(i * 131 >> 3))
+		i++;
+	ck_assert_msg(i == sizeof memory, "the host's memory has changed at %zu", i);
 }
 
 /* Attacks once and calls on. Whatever a call says, it comes back; after at most a few, and a
