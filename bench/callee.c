@@ -26,19 +26,19 @@ uint64_t sum(const uint64_t *words, size_t count)
 	return total;
 }
 
-static __attribute__((noinline)) int write_through(volatile int *target, int value)
-{
-	*target = value;
-	return *target;
-}
-
-/* A few frames deep, as a crash in a real library is. The addition after the call
- * keeps the compiler from turning the recursion into a loop. */
+/* A few frames deep, as a crash in a real library is. The statement after a call keeps the
+ * compiler from making the call a jump, whose caller is in no stack. */
 __attribute__((noinline)) int crash_null(int depth)
 {
+	volatile int *volatile nowhere = NULL;
+	int result = 1;
+
 	if (depth > 0)
-		return crash_null(depth - 1) + 1;
-	return write_through(NULL, 1);
+		result += crash_null(depth - 1);
+	else
+		*nowhere = 1;
+	__asm__ volatile("" : "+r"(result));
+	return result;
 }
 
 /* Freeing a block twice: the allocator finds out and aborts. The block is a new one of

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static char reason[WHY_SIZE];
+static char reason[WHY_SIZE] = "the measuring process could not be set up";
 
 double failed(const char *format, ...)
 {
