@@ -2,9 +2,8 @@
 /*
  * The command `safeffi`: one file per subcommand, and what they share.
  *
- * The program is linked with the static library of SafeFFI, not with the shared one: it uses the
- * public interface, and from inside only type/, to learn the types that a declaration names.
- * (With the shared library there would be two sffi_error(), each with sentences of its own.)
+ * The program uses the public interface of the shared library, and from inside only type/, to
+ * learn the types that a declaration names; for type/ it has an sffi__fail() of its own (fail.c).
  */
 #ifndef CLI_H
 #define CLI_H
@@ -24,7 +23,10 @@ int cli_call(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 
-/* Prints "safeffi: <sffi_error()>" and returns CLI_FAILED. */
+/* The last failure as a sentence: of the command or of type/, and if neither has failed since
+ * it was asked last, of the library. Valid until the next time. */
+const char *cli_error(void);
+/* Prints "safeffi: <cli_error()>" and returns CLI_FAILED. */
 int cli_failed(void);
 
 /* A mode by its name; false: no mode is called that. */

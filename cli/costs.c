@@ -192,7 +192,7 @@ static void print_measure(FILE *to, const struct measure *measure, struct bench 
 	for (int i = 0; i < measure->runs; i++) {
 		times[i] = measure->run(bench);
 		if (times[i] < 0) {
-			fprintf(to, "  %-36s not measured: %s\n", measure->name, sffi_error());
+			fprintf(to, "  %-36s not measured: %s\n", measure->name, cli_error());
 			return;
 		}
 	}
@@ -209,7 +209,7 @@ void cli_print_costs(FILE *to)
 	fputs("\nCosts, medians of short runs\n", to);
 	fflush(to);
 	if (open_bench(&bench, SFFI_SPAWN_CLONE) != SFFI_OK) {
-		fprintf(to, "  not measured: %s\n", sffi_error());
+		fprintf(to, "  not measured: %s\n", cli_error());
 		close_bench(&bench);
 		return;
 	}

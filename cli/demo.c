@@ -38,7 +38,7 @@ int cli_demo_check(bool good, const char *format, ...)
 
 static int broken(const char *what)
 {
-	return cli_demo_check(false, "%s: %s", what, sffi_error());
+	return cli_demo_check(false, "%s: %s", what, cli_error());
 }
 
 /* ---- 1. numbers: libm ------------------------------------------------------------ */

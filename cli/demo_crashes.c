@@ -122,7 +122,7 @@ static int check_fault(const struct crash *crash, sffi_status status)
 
 	if (!fault)
 		return cli_demo_check(false, "the call returned %s without a fault: %s",
-				      sffi_status_name(status), sffi_error());
+				      sffi_status_name(status), cli_error());
 	print_report(fault);
 	return cli_demo_check(status == crash->status && sffi_fault_get_kind(fault) == crash->kind &&
 				      (crash->signal == ANY_SIGNAL || crash->signal == number),
@@ -139,7 +139,7 @@ static int run_crash(sffi_domain *domain, const struct crash *crash)
 
 	if (sffi_library_open(&library, domain, crash->library) != SFFI_OK ||
 	    sffi_function_get(&function, library, crash->declaration) != SFFI_OK)
-		failures = cli_demo_check(false, "%s: %s", crash->declaration, sffi_error());
+		failures = cli_demo_check(false, "%s: %s", crash->declaration, cli_error());
 	else
 		failures = check_fault(crash, crash->run(function));
 	sffi_function_release(&function);
@@ -153,7 +153,7 @@ static int go_on(sffi_domain *domain, sffi_function *atoi_handle)
 	int answer = 0;
 
 	if (sffi_call(atoi_handle, &answer, "42") != SFFI_OK)
-		return cli_demo_check(false, "the next call: %s", sffi_error());
+		return cli_demo_check(false, "the next call: %s", cli_error());
 	return cli_demo_check(answer == 42, "the next call works: atoi(\"42\") is %d, in worker number %llu",
 			      answer, (unsigned long long)sffi_domain_generation(domain));
 }
@@ -167,7 +167,7 @@ int cli_demo_crashes(sffi_domain *domain)
 	puts("\n4. Crashes: each ends a worker, fails one call with a report, and the host goes on");
 	if (sffi_library_open(&libc, domain, "libc.so.6") != SFFI_OK ||
 	    sffi_function_get(&atoi_handle, libc, "int atoi(const char *text)") != SFFI_OK)
-		failures = cli_demo_check(false, "atoi: %s", sffi_error());
+		failures = cli_demo_check(false, "atoi: %s", cli_error());
 	for (size_t i = 0; failures == 0 && i < sizeof crashes / sizeof *crashes; i++) {
 		printf("\n4.%zu. %s\n   %s\n", i + 1, crashes[i].heading, crashes[i].declaration);
 		fflush(stdout);

@@ -84,7 +84,7 @@ static sffi_status try_variant(const struct variant *variant)
 	if (status == SFFI_OK)
 		printf("  %-18s yes\n", variant->name);
 	else
-		printf("  %-18s no    %s\n", variant->name, sffi_error());
+		printf("  %-18s no    %s\n", variant->name, cli_error());
 	sffi_function_release(&function);
 	sffi_library_close(&library);
 	sffi_domain_close(&domain);
@@ -125,7 +125,7 @@ int cli_doctor(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &request);
 	if (sffi_init() != SFFI_OK)
-		printf("SafeFFI cannot make its zygote: %s\n\n", sffi_error());
+		printf("SafeFFI cannot make its zygote: %s\n\n", cli_error());
 	cli_print_machine(stdout);
 	print_environment();
 	works = print_modes();

@@ -91,12 +91,6 @@ const char *cli_mode_name(sffi_mode mode)
 	return "default";
 }
 
-int cli_failed(void)
-{
-	fprintf(stderr, "safeffi: %s\n", sffi_error());
-	return CLI_FAILED;
-}
-
 int main(int argc, char **argv)
 {
 	static char name[32];

@@ -397,10 +397,10 @@ size_t cli_values_length(const struct cli_values *values, size_t index)
 	const struct cli_value *value = &values->values[index];
 	uint64_t count = value->count;
 
-	if (!value->parameter->length ||
+	if (value->parameter->length &&
 	    sffi__expression_evaluate(value->parameter->length, look_up, (void *)values, &count) !=
 		    SFFI_OK)
-		return value->count;
+		cli_error(); /* taken and dropped: what was given counts, then */
 	return count < value->count ? (size_t)count : value->count;
 }
 
@@ -423,7 +423,7 @@ static sffi_status name_parameter(const struct cli_value *value, size_t index, s
 {
 	char reason[512];
 
-	snprintf(reason, sizeof reason, "%s", sffi_error());
+	snprintf(reason, sizeof reason, "%s", cli_error());
 	return sffi__fail(status, "argument %zu%s%s: %s", index + 1,
 			  value->parameter->name ? ", " : "",
 			  value->parameter->name ? value->parameter->name : "", reason);

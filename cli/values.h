@@ -36,7 +36,7 @@ struct cli_values {
 };
 
 /* Makes the arguments of one call; text has type->count of them. On failure a sentence is left
- * for sffi_error(), which names the parameter, and *values is empty. */
+ * for cli_error(), which names the parameter, and *values is empty. */
 sffi_status cli_values_new(struct cli_values *values, const struct function_type *type,
 			   char *const *text);
 void cli_values_free(struct cli_values *values);
