@@ -13,7 +13,7 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-enum { SPIN_DEFAULT_NS = 20000 };
+enum { SPIN_DEFAULT_NS = 50000 };
 
 /* The kernel clears it in a child that the host forks, whatever the fork was called. */
 static const uint8_t *host_mark(void)

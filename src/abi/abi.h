@@ -15,6 +15,7 @@
 #include "type/type.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #if defined __x86_64__
 #include "abi/x86_64/regs.h"
@@ -36,6 +37,7 @@ struct abi_slot {
 struct abi_plan {
 	size_t count;
 	size_t stack_words;
+	size_t integer_count;   /* integer registers used */
 	size_t vector_count;    /* vector registers used: what %al says to a variadic callee */
 	enum abi_place result_place;
 	const struct type *result;
@@ -45,6 +47,17 @@ struct abi_plan {
 /* Classifies a function type; free() the plan. SFFI_ENOTSUP: it needs something that this
  * version does not pass; SFFI_ENOMEM. */
 sffi_status sffi__abi_plan(const struct function_type *, struct abi_plan **);
+
+/* Writes a frame, that was loaded elsewhere, where the callee's thread may be spinning on
+ * its first cache line: at once, and no more than the call needs. */
+static inline void abi_frame_copy(const struct abi_plan *plan, struct call_frame *to,
+				  const struct call_frame *from)
+{
+	memcpy(to, from, FRAME_HEAD);
+	if (plan->integer_count > FRAME_HEAD_INTEGERS || plan->vector_count || plan->stack_words)
+		memcpy((char *)to + FRAME_HEAD, (const char *)from + FRAME_HEAD,
+		       sizeof *to - FRAME_HEAD);
+}
 
 /* Puts the values, widened to 64 bits as sffi__abi_widen does, into the frame; stack words
  * go to `stack`, which has room for plan->stack_words. */

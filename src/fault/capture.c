@@ -178,7 +178,7 @@ static void sample(const struct peer *peer, const struct fault_scene *scene)
 {
 	enum { PATIENCE_MS = 20 };
 	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * 1000000ull;
-	int tid = scene->lane ? (int)scene->lane->slot->reply.tid : 0;
+	int tid = scene->lane ? (int)scene->lane->slot->progress.tid : 0;
 
 	if (tid <= 0 || syscall(SYS_tgkill, peer->pid, tid, FAULT_SAMPLE_SIGNAL))
 		return;

@@ -93,9 +93,15 @@ enum lane_outcome sffi__lane_request(struct lane *lane, enum lane_operation oper
 	return answered ? replied(lane) : other;
 }
 
+void sffi__lane_nudge(struct lane *lane)
+{
+	if (atomic_load_explicit(&lane->slot->reply.sleeping, memory_order_relaxed))
+		sffi__os_futex_wake(&lane->slot->request.post, 1);
+}
+
 bool sffi__lane_was_started(const struct lane *lane)
 {
-	return lane->slot->reply.started == lane->sequence;
+	return lane->slot->progress.started == lane->sequence;
 }
 
 static void set_side(struct lane *lane, uint32_t spin_ns)

@@ -45,6 +45,9 @@ void sffi__lane_detach(struct lane *);
 /* Scratch of at least that size; the content is lost. NULL: the arena is full. */
 char *sffi__lane_scratch(struct lane *, size_t size);
 
+/* The host is going to be busy for a while and then to post: wakes the worker meanwhile. */
+void sffi__lane_nudge(struct lane *);
+
 /* The frame to be filled in for the next request. */
 static inline struct call_frame *lane_frame(struct lane *lane)
 {

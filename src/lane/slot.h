@@ -55,10 +55,15 @@ struct lane_reply { /* written by the worker */
 	_Atomic uint16_t cpu;
 	_Atomic uint8_t sleeping;
 	uint8_t event;
-	int32_t error;    /* errno */
-	uint32_t started; /* the request that the worker last took up */
-	uint32_t tid;     /* of the lane's thread */
+	int32_t error; /* errno */
 	struct call_result result;
+};
+
+/* Written by the worker too, but not looked at while the host waits: a store to the line
+ * that the host spins on costs a transfer of it. */
+struct lane_progress {
+	_Alignas(64) uint32_t started; /* the request that the worker last took up */
+	uint32_t tid;                  /* of the lane's thread */
 };
 
 /* How a callee faulted: written by the worker's handler, the callee's to overwrite. */
@@ -76,6 +81,7 @@ enum { FAULT_NO_LANE = 0xffffffffu };
 struct lane_slot {
 	struct lane_request request;
 	struct lane_reply reply;
+	struct lane_progress progress;
 	_Alignas(64) uint64_t stack[]; /* the frame's stack words, up to the slot's end */
 };
 

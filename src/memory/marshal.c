@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FENCE = 64, ALIGNMENT = 64 };
+/* A copy of NUDGE bytes takes about as long as waking the worker. */
+enum { FENCE = 64, ALIGNMENT = 64, NUDGE = 128 * 1024 };
 
 static const struct parameter *parameter(const struct marshal *m)
 {
@@ -175,6 +176,8 @@ static sffi_status copy_object(struct marshal *m, uint64_t *value, const struct 
 	if (status)
 		return status;
 	index = (size_t)(made - m->copies);
+	if (copy.size >= NUDGE)
+		sffi__lane_nudge(m->lane);
 	if (extent->in)
 		memcpy(made->data, (void *)*value, copy.size);
 	*value = (uintptr_t)made->data;

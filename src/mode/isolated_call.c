@@ -268,13 +268,15 @@ static struct fault_scene scene_of(const struct call *call)
 static enum lane_outcome cross(struct call *call)
 {
 	struct lane *lane = call->lane;
-	struct call_frame *frame = lane_frame(lane);
+	const struct abi_plan *plan = call->function->plan;
+	struct call_frame frame;
 	enum lane_outcome outcome;
 
 	sffi__isolated_turn_begin(lane);
-	frame->target = call->address;
-	frame->stack = (uintptr_t)lane->slot->stack;
-	sffi__abi_load(call->function->plan, call->values, frame, lane->slot->stack);
+	frame.target = call->address;
+	frame.stack = (uintptr_t)lane->slot->stack;
+	sffi__abi_load(plan, call->values, &frame, lane->slot->stack);
+	abi_frame_copy(plan, lane_frame(lane), &frame);
 	outcome = sffi__isolated_request(lane, LANE_CALL, sffi__deadline(call->timeout_ms));
 	if (outcome == LANE_DONE) {
 		call->reply = lane->slot->reply.result;

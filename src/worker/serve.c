@@ -94,7 +94,10 @@ static void wait_for_request(struct lane_thread *self, const struct lane_side *s
 
 		if (seen == wanted)
 			break;
-		sffi__os_futex_wait(&self->slot->request.post, seen, OS_NO_DEADLINE);
+		/* Woken without a request: the host is about to post one. */
+		if (!sffi__os_futex_wait(&self->slot->request.post, seen, OS_NO_DEADLINE) &&
+		    sffi__lane_spin(side, wanted))
+			break;
 	}
 	lane_sleep_end(side);
 }
@@ -111,11 +114,11 @@ void sffi__lane_serve(struct lane_thread *self)
 		.spin_ns = self->lane == LANE_MANAGER ? 0 : sffi__worker.control->spin_ns,
 	};
 
-	reply->tid = (uint32_t)sffi__os_gettid();
+	self->slot->progress.tid = (uint32_t)sffi__os_gettid();
 	for (;;) {
 		wait_for_request(self, &side, self->sequence + 1);
 		self->sequence++;
-		reply->started = self->sequence;
+		self->slot->progress.started = self->sequence;
 		atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
 		if (request->operation == LANE_END)
 			return;

@@ -107,6 +107,7 @@ sffi_status sffi__abi_plan(const struct function_type *function, struct abi_plan
 		}
 		place(plan, i, class, &integers);
 	}
+	plan->integer_count = integers;
 	*result = plan;
 	return SFFI_OK;
 }

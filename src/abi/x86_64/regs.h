@@ -10,6 +10,9 @@
 #define FRAME_INTEGER 16
 #define FRAME_STACK 64
 #define FRAME_VECTOR 72
+/* What a call with few integer arguments needs: one cache line with the lane's words. */
+#define FRAME_HEAD 56
+#define FRAME_HEAD_INTEGERS 5
 #define RESULT_INTEGER 0
 #define RESULT_VECTOR 16
 #define GUARD_RESULT 0
