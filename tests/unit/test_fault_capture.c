@@ -107,6 +107,9 @@ static void copy_stack(sffi_fault *fault, pid_t pid)
 	struct iovec to, from;
 	ssize_t got;
 
+	/* After an overflow the stack pointer is in the guard page, the words are above. */
+	if (sp >= fault->stack_guard && sp < fault->stack_low)
+		sp = fault->stack_low;
 	fault->stack = malloc(FAULT_STACK_MAX);
 	to = (struct iovec){ fault->stack, FAULT_STACK_MAX };
 	from = (struct iovec){ (void *)sp, FAULT_STACK_MAX };

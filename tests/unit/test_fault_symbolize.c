@@ -51,7 +51,7 @@ static OUTER int recurse(int depth)
 {
 	volatile char room[200];
 
-	room[0] = (char)depth;
+	room[0] = (char)depth; /* the call, or this, is what finds the guard page */
 	return depth == INT_MAX ? 0 : recurse(depth + 1) + room[0];
 }
 
