@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault/dwfl_modules.h"
 #include "fault/debug_file.h"
+#include "fault/dwfl_lines.h"
 #include "fault/elf_image.h"
 
 #include <fcntl.h>
@@ -28,6 +29,7 @@ struct module {
 	char *path; /* the end of key */
 	Dwarf_Addr place;
 	struct elf_image image;
+	struct line_index lines;
 };
 
 /* Where a library of the current worker is. */
@@ -86,6 +88,7 @@ static void end_session(void)
 	/* The images must outlive the Elf handles on them. */
 	for (size_t i = 0; i < session.count; i++) {
 		sffi__elf_image_free(&session.modules[i]->image);
+		sffi__dwfl_lines_free(&session.modules[i]->lines);
 		free(session.modules[i]->key);
 		free(session.modules[i]);
 	}
@@ -249,4 +252,14 @@ uintptr_t sffi__dwfl_to_worker(Dwarf_Addr address)
 			return view->low + (address - view->module->place);
 	}
 	return address;
+}
+
+const char *sffi__dwfl_source(Dwfl_Module *dwfl_module, Dwarf_Addr address, int *line)
+{
+	struct module *module;
+	void **data;
+
+	dwfl_module_info(dwfl_module, &data, NULL, NULL, NULL, NULL, NULL, NULL);
+	module = *data;
+	return sffi__dwfl_line(dwfl_module, &module->lines, address, line);
 }

@@ -27,4 +27,8 @@ Dwarf_Addr sffi__dwfl_from_worker(uintptr_t address);
 /* And back. */
 uintptr_t sffi__dwfl_to_worker(Dwarf_Addr address);
 
+/* The source file of an address of the session, until the next call of
+ * sffi__dwfl_session, or NULL; stores the line. */
+const char *sffi__dwfl_source(Dwfl_Module *, Dwarf_Addr, int *line);
+
 #endif

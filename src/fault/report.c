@@ -11,8 +11,7 @@
 #include <string.h>
 
 enum {
-	FRAMES_SHOWN = 32,   /* of a recursion the first ones and the last ones say it all */
-	FRAMES_SHOWN_LAST = 4,
+	FRAMES_SHOWN = 64,
 	STACK_WORDS_SHOWN = 16
 };
 
@@ -60,7 +59,8 @@ static void print_what(FILE *out, const sffi_fault *fault)
 	sffi__maps_parse(&maps, fault->maps);
 	sffi__classify(fault, &maps, &address);
 	sffi__maps_free(&maps);
-	if (address.class != ADDRESS_NONE) {
+	/* Unless the headline had room for it. */
+	if (address.class != ADDRESS_NONE && !strstr(fault->summary, address.words)) {
 		fputs("  address  ", out);
 		if (fault->address_known)
 			fprintf(out, "0x%" PRIxPTR ": ", fault->address);
@@ -100,26 +100,37 @@ static void print_call(FILE *out, const sffi_fault *fault)
 			(int)fault->pid);
 }
 
+/* How many frames from `first` on are at the same pc: a recursion. */
+static size_t count_same(const sffi_fault *fault, size_t first)
+{
+	size_t next = first + 1;
+
+	while (next < fault->frame_count && fault->frames[next].pc == fault->frames[first].pc)
+		next++;
+	return next - first;
+}
+
 static void print_frames(FILE *out, const sffi_fault *fault)
 {
-	size_t count = fault->frame_count;
+	size_t count = fault->frame_count, shown = 0;
 
 	if (!count)
 		return;
 	fputs("frames:\n", out);
-	for (size_t i = 0; i < count; i++) {
-		if (i == FRAMES_SHOWN - FRAMES_SHOWN_LAST && count > FRAMES_SHOWN) {
-			size_t next = count - FRAMES_SHOWN_LAST;
-
-			fprintf(out, "  ...  %zu more\n", next - i);
-			i = next;
+	for (size_t i = 0, same; i < count; i += same) {
+		same = count_same(fault, i);
+		if (shown++ == FRAMES_SHOWN) {
+			fprintf(out, "  ...  %zu more\n", count - i);
+			break;
 		}
 		fprintf(out, "  #%-3zu 0x%012" PRIxPTR " ", i, fault->frames[i].pc);
 		print_place(out, &fault->frames[i]);
+		if (same > 1)
+			fprintf(out, ", %zu times", same);
 		fputc('\n', out);
 	}
 	if (count == FAULT_FRAMES_MAX)
-		fputs("  ...  and more\n", out);
+		fputs("  ...  and more that were not looked at\n", out);
 }
 
 static void print_registers(FILE *out, const sffi_fault *fault)

@@ -85,7 +85,6 @@ static void name_frame(struct walk *walk, sffi_frame *frame, bool is_return_addr
 	Dwarf_Addr address = sffi__dwfl_from_worker(frame->pc) - is_return_address;
 	Dwfl_Module *module = dwfl_addrmodule(walk->dwfl, address);
 	const char *name;
-	Dwfl_Line *line;
 	GElf_Off offset;
 	GElf_Sym symbol;
 	int number = 0;
@@ -97,8 +96,7 @@ static void name_frame(struct walk *walk, sffi_frame *frame, bool is_return_addr
 		frame->function = sffi__frame_string(walk->fault, name);
 		frame->function_offset = offset + is_return_address;
 	}
-	line = dwfl_module_getsrc(module, address);
-	name = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+	name = sffi__dwfl_source(module, address, &number);
 	if (name) {
 		frame->file = sffi__frame_string(walk->fault, name);
 		frame->line = number > 0 ? (unsigned)number : 0;
