@@ -129,11 +129,6 @@ static int on_frame(Dwfl_Frame *dwfl_frame, void *argument)
 									    DWARF_CB_OK;
 }
 
-bool sffi__backend_exists(void)
-{
-	return true;
-}
-
 void sffi__backend_symbolize(sffi_fault *fault, const struct maps *maps)
 {
 	struct walk walk = { .fault = fault, .maps = maps };

@@ -81,6 +81,10 @@ char sffi__os_process_state(pid_t pid);
 /* A small file read whole into a malloc'd, NUL-terminated text; NULL: no. */
 char *sffi__os_read_file(const char *path);
 
+/* Where our own files are: beside the library in a build tree, else where they were
+ * installed. Writes at most PATH_MAX bytes. Not async-signal-safe. */
+void sffi__os_beside_library(const char *name, char *path);
+
 /* ---- descriptors -------------------------------------------------------------------- */
 
 enum { OS_FDS_MAX = 16 };

@@ -7,7 +7,6 @@
 #include "os/os.h"
 #include "worker/zygote_protocol.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -87,22 +86,6 @@ static bool host_has_threads(void)
 	if (__libc_single_threaded)
 		return false;
 	return stat("/proc/self/task", &tasks) || tasks.st_nlink > 3;
-}
-
-/* Beside the library in a build tree, else where it was installed. */
-static void find_worker_program(char path[PATH_MAX])
-{
-	Dl_info info;
-	const char *slash;
-
-	if (dladdr((void *)(uintptr_t)find_worker_program, &info) &&
-	    (slash = strrchr(info.dli_fname, '/'))) {
-		snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - info.dli_fname), info.dli_fname,
-			 WORKER_NAME);
-		if (!access(path, X_OK))
-			return;
-	}
-	snprintf(path, PATH_MAX, "%s/%s", SFFI_LIBEXECDIR, WORKER_NAME);
 }
 
 enum birth_result { BORN, UNSOUND, OUT_OF_TIME };
@@ -207,7 +190,7 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 	for (int i = 0; i < 2; i++)
 		sockets[i] = sffi__os_move_high(sockets[i]);
 	birth.socket = sockets[1];
-	find_worker_program(birth.worker_program);
+	sffi__os_beside_library(WORKER_NAME, birth.worker_program);
 	base_count = 0;
 	dl_iterate_phdr(note_object, NULL);
 	for (int i = 0; i < TRIES && result != BORN && !error; i++)
