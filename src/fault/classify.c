@@ -165,7 +165,8 @@ static bool is_stack_guard(struct question *q)
 	    above->low - fault->address > NEAR || sp < fault->address - NEAR ||
 	    sp > above->low + NEAR || sp >= above->high)
 		return false;
-	return answer(q, ADDRESS_STACK_GUARD, "just below the stack of this thread: stack overflow");
+	return answer(q, ADDRESS_STACK_GUARD,
+		      "just below the stack of this thread: stack overflow");
 }
 
 /* How far outside of the buffer the address is: 0 inside, negative before. */
@@ -203,7 +204,8 @@ static bool is_argument(struct question *q)
 			 !within(q->fault->address, q->fault->arena_low, q->fault->arena_high)))
 		return false;
 	if (nearest->name[0])
-		snprintf(name, sizeof name, "argument `%s` (%zu bytes)", nearest->name, nearest->size);
+		snprintf(name, sizeof name, "argument `%s` (%zu bytes)", nearest->name,
+			 nearest->size);
 	else
 		snprintf(name, sizeof name, "argument %zu (%zu bytes)", nearest->parameter + 1,
 			 nearest->size);
@@ -211,8 +213,8 @@ static bool is_argument(struct question *q)
 		return answer(q, ADDRESS_PAST_ARGUMENT, "%" PRIdPTR " bytes past the end of %s",
 			      away - 1, name);
 	if (away < 0)
-		return answer(q, ADDRESS_BEFORE_ARGUMENT, "%" PRIdPTR " bytes before the start of %s",
-			      -away, name);
+		return answer(q, ADDRESS_BEFORE_ARGUMENT,
+			      "%" PRIdPTR " bytes before the start of %s", -away, name);
 	return answer(q, ADDRESS_IN_ARGUMENT, "byte %" PRIuPTR " of %s",
 		      q->fault->address - nearest->address, name);
 }
@@ -242,10 +244,12 @@ static bool is_forbidden(struct question *q)
 		return false;
 	name = sffi__mapping_name(mapping);
 	if (fault->signal == SIGSEGV && fault->code == SEGV_PKUERR)
-		return answer(q, ADDRESS_PROTECTION_KEY, "in %.100s, kept by a protection key", name);
+		return answer(q, ADDRESS_PROTECTION_KEY, "in %.100s, kept by a protection key",
+			      name);
 	if (!mapping->readable && !mapping->writable && !mapping->executable) {
 		if (within(fault->address, fault->arena_low, fault->arena_high))
-			return answer(q, ADDRESS_ARENA, "in the arena, where no block is: freed, or "
+			return answer(q, ADDRESS_ARENA,
+				      "in the arena, where no block is: freed, or "
 				      "a fence");
 		return answer(q, ADDRESS_OTHER_GUARD, "in memory without any access (%.100s): the "
 			      "guard page of another stack, or reserved only", name);
@@ -285,15 +289,19 @@ static bool is_elsewhere(struct question *q)
 	if (q->mapping)
 		return false;
 	if (within(address, fault->arena_low, fault->arena_high))
-		return answer(q, ADDRESS_ARENA, "in the arena, where no block is: freed, or a fence");
+		return answer(q, ADDRESS_ARENA,
+			      "in the arena, where no block is: freed, or a fence");
 	if (within(address, fault->zone_low, fault->zone_high))
 		return answer(q, ADDRESS_UNMAPPED, "in the worker's own range, where nothing is "
 			      "mapped: freed, or never allocated");
 	if (fault->zone_high && address >> 47 == 0 && host_has(address))
 		return answer(q, ADDRESS_HOST, "memory of the host that the worker does not have: "
 			      "registered, or made after the worker");
-	return answer(q, ADDRESS_UNMAPPED, q->maps->count ? "where nothing is mapped: freed, or no "
-		      "pointer at all" : "of unknown memory: the worker's mappings could not be read");
+	return answer(q, ADDRESS_UNMAPPED,
+		      q->maps->count
+			      ? "where nothing is mapped: freed, or no "
+				"pointer at all"
+			      : "of unknown memory: the worker's mappings could not be read");
 }
 
 static void add_text(struct address_report *report, uintptr_t address)

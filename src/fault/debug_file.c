@@ -76,8 +76,9 @@ static int find_alternate(const char *file, const char *link, char **name)
 	return take(path, NULL, name);
 }
 
-int sffi__find_debug_file(Dwfl_Module *module, void **data, const char *module_name, Dwarf_Addr base,
-			  const char *file, const char *link, GElf_Word checksum, char **name)
+int sffi__find_debug_file(Dwfl_Module *module, void **data, const char *module_name,
+			  Dwarf_Addr base, const char *file, const char *link, GElf_Word checksum,
+			  char **name)
 {
 	int fd;
 

@@ -118,7 +118,8 @@ static bool begin_session(pid_t pid, const Dwfl_Thread_Callbacks *threads)
 	session.next_place = places_low;
 	session.machine = machine_elf();
 	session.dwfl = session.machine ? dwfl_begin(&callbacks) : NULL;
-	if (!session.dwfl || !dwfl_attach_state(session.dwfl, session.machine, pid, threads, NULL)) {
+	if (!session.dwfl ||
+	    !dwfl_attach_state(session.dwfl, session.machine, pid, threads, NULL)) {
 		end_session();
 		return false;
 	}

@@ -55,7 +55,7 @@ struct sffi_fault {
 	struct fault_overrun overrun;
 	struct fault_buffer *buffers; /* owned */
 	size_t buffer_count;
-	uintptr_t stack_guard, stack_low, stack_high; /* the callee's stack: guard page below low; 0: unknown */
+	uintptr_t stack_guard, stack_low, stack_high; /* the callee's; 0: unknown */
 	uintptr_t zone_low, zone_high;   /* the worker's zone */
 	uintptr_t arena_low, arena_high;
 	/* Owned: the stack from sp upwards; from stack_low if sp is in the guard page, as it

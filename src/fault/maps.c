@@ -194,7 +194,8 @@ const struct mapping *sffi__maps_find(const struct maps *maps, uintptr_t address
 {
 	size_t index = begun(maps, address);
 
-	return index && address < maps->mappings[index - 1].high ? &maps->mappings[index - 1] : NULL;
+	return index && address < maps->mappings[index - 1].high ? &maps->mappings[index - 1]
+								 : NULL;
 }
 
 const struct mapping *sffi__maps_before(const struct maps *maps, uintptr_t address)

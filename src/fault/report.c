@@ -156,7 +156,8 @@ static void print_stack(FILE *out, const sffi_fault *fault)
 
 		memcpy(&word, fault->stack + i * sizeof word, sizeof word);
 		if (i % 4 == 0)
-			fprintf(out, "\n  0x%012" PRIxPTR ":", fault->stack_address + i * sizeof word);
+			fprintf(out, "\n  0x%012" PRIxPTR ":",
+				fault->stack_address + i * sizeof word);
 		fprintf(out, " 0x%016" PRIx64, word);
 	}
 	fputc('\n', out);
@@ -166,7 +167,8 @@ static void print_stack(FILE *out, const sffi_fault *fault)
 static sffi_status deliver(FILE *out, const char *text, size_t size)
 {
 	if (fwrite(text, 1, size, out) != size || fflush(out) != 0)
-		return sffi__fail(SFFI_ESYSTEM, "cannot write the fault report: the stream refused it");
+		return sffi__fail(SFFI_ESYSTEM,
+				  "cannot write the fault report: the stream refused it");
 	return SFFI_OK;
 }
 

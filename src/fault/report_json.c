@@ -118,7 +118,8 @@ static json_t *stack_object(const sffi_fault *fault)
 		memcpy(&word, fault->stack + i * sizeof word, sizeof word);
 		json_array_append_new(words, hexadecimal(word));
 	}
-	return json_pack("{s:o, s:o}", "address", hexadecimal(fault->stack_address), "words", words);
+	return json_pack("{s:o, s:o}", "address", hexadecimal(fault->stack_address), "words",
+			 words);
 }
 
 static json_t *overrun_object(const sffi_fault *fault)
@@ -127,9 +128,9 @@ static json_t *overrun_object(const sffi_fault *fault)
 
 	if (fault->kind != SFFI_FAULT_OVERRUN)
 		return json_null();
-	return json_pack("{s:I, s:o, s:I, s:I}", "parameter", (json_int_t)overrun->parameter, "name",
-			 text_or_null(overrun->name), "bytes", (json_int_t)overrun->bytes, "size",
-			 (json_int_t)overrun->size);
+	return json_pack("{s:I, s:o, s:I, s:I}", "parameter", (json_int_t)overrun->parameter,
+			 "name", text_or_null(overrun->name), "bytes", (json_int_t)overrun->bytes,
+			 "size", (json_int_t)overrun->size);
 }
 
 static json_t *argument_array(const sffi_fault *fault)

@@ -12,7 +12,9 @@ const char *sffi__report_access(const sffi_fault *fault)
 {
 	if (fault->signal != SIGSEGV || fault->code <= 0 || !fault->address_known)
 		return "";
-	return fault->access_is_execute ? "executing" : fault->access_is_write ? "writing" : "reading";
+	return fault->access_is_execute ? "executing"
+	       : fault->access_is_write ? "writing"
+					: "reading";
 }
 
 static void append_signal(char *to, size_t size, const sffi_fault *fault)
@@ -30,8 +32,9 @@ static void append_signal(char *to, size_t size, const sffi_fault *fault)
 	if (address.class == ADDRESS_NONE)
 		return;
 	if (fault->address_known)
-		sffi__text_append(to, size, "%s%s%s address 0x%" PRIxPTR " (%s)", *access ? " " : "",
-				  access, *access ? "" : " at", fault->address, address.words);
+		sffi__text_append(to, size, "%s%s%s address 0x%" PRIxPTR " (%s)",
+				  *access ? " " : "", access, *access ? "" : " at", fault->address,
+				  address.words);
 	else
 		sffi__text_append(to, size, ", address %s", address.words);
 }
@@ -46,8 +49,10 @@ static void append_overrun(char *to, size_t size, const sffi_fault *fault)
 	else
 		snprintf(name, sizeof name, "argument %zu", overrun->parameter + 1);
 	if (overrun->bytes < 0)
-		sffi__text_append(to, size, "overrun: wrote at least %lu bytes before the start of "
-				  "%s (%zu bytes)", -(unsigned long)overrun->bytes, name, overrun->size);
+		sffi__text_append(to, size,
+				  "overrun: wrote at least %lu bytes before the start of "
+				  "%s (%zu bytes)",
+				  -(unsigned long)overrun->bytes, name, overrun->size);
 	else
 		sffi__text_append(to, size, "overrun: wrote at least %ld bytes past the end of %s "
 				  "(%zu bytes)", overrun->bytes, name, overrun->size);
@@ -56,7 +61,8 @@ static void append_overrun(char *to, size_t size, const sffi_fault *fault)
 static void append_killed(char *to, size_t size, const sffi_fault *fault)
 {
 	if (!fault->signal)
-		sffi__text_append(to, size, "the worker is gone: it was ended from outside, or replaced "
+		sffi__text_append(to, size,
+				  "the worker is gone: it was ended from outside, or replaced "
 				  "itself by another program (execve)");
 	else
 		sffi__text_append(to, size, "the worker was killed by %s%s",

@@ -32,7 +32,8 @@ static const struct {
 	{ SIGSEGV, SEGV_ACCERR, 0x400010, 'w', ADDRESS_READ_ONLY, "read-only memory of program" },
 	{ SIGSEGV, SEGV_ACCERR, 0x402010, 'x', ADDRESS_NOT_EXECUTABLE, "in [heap]" },
 	{ SIGSEGV, SEGV_PKUERR, 0x402010, 'w', ADDRESS_PROTECTION_KEY, "protection key" },
-	{ SIGSEGV, SEGV_MAPERR, 0x403010, 'w', ADDRESS_PAST_MAPPING, "16 bytes past the end of [heap]" },
+	{ SIGSEGV, SEGV_MAPERR, 0x403010, 'w', ADDRESS_PAST_MAPPING,
+	  "16 bytes past the end of [heap]" },
 	{ SIGSEGV, SEGV_ACCERR, 0x200000000ff8, 'w', ADDRESS_IN_ARGUMENT, "of argument `in`" },
 	{ SIGSEGV, SEGV_MAPERR, 0x200000001004, 'w', ADDRESS_PAST_ARGUMENT,
 	  "4 bytes past the end of argument `in` (16 bytes)" },
@@ -87,7 +88,8 @@ START_TEST(test_classes)
 	sffi__classify(&fault, &maps, &report);
 	sffi__maps_free(&maps);
 	ck_assert_msg(report.class == cases[_i].class, "0x%lx: %s: %s",
-		      (unsigned long)fault.address, sffi__address_class_name(report.class), report.words);
+		      (unsigned long)fault.address, sffi__address_class_name(report.class),
+		      report.words);
 	ck_assert_msg(strstr(report.words, cases[_i].words), "%s", report.words);
 }
 END_TEST

@@ -94,7 +94,8 @@ START_TEST(test_json)
 	ck_assert_str_eq(string_at(json_object_get(report, "signal"), "code_name"), "SEGV_MAPERR");
 	ck_assert_str_eq(string_at(json_array_get(json_object_get(report, "frames"), 0), "library"),
 			 test_program());
-	ck_assert_uint_eq(json_object_size(json_object_get(report, "registers")), REGISTER_COUNT + 1);
+	ck_assert_uint_eq(json_object_size(json_object_get(report, "registers")),
+			  REGISTER_COUNT + 1);
 	ck_assert(json_is_null(json_object_get(report, "overrun")));
 	json_decref(report);
 	sffi_fault_release(&fault);

@@ -96,7 +96,8 @@ static OUTER void callee_library(void *argument)
 	size_t (*object_size)(const void *);
 	void *library;
 
-	mmap(NULL, (size_t)(getpid() % 1000 + 1) << 12, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mmap(NULL, (size_t)(getpid() % 1000 + 1) << 12, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	     0);
 	library = dlopen(argument, RTLD_NOW);
 	if (!library)
 		_exit(0);
@@ -195,7 +196,7 @@ START_TEST(test_stack_overflow)
 END_TEST
 
 /* A sanitizer has an allocator of its own. */
-#if !defined __SANITIZE_ADDRESS__
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 START_TEST(test_corrupt_heap)
 {
 	sffi_fault *fault = test_capture(callee_corrupts, NULL);
@@ -206,7 +207,8 @@ START_TEST(test_corrupt_heap)
 
 		ck_assert_str_eq(frame_at(fault, count - 1).function, "callee_corrupts");
 		if (frame_at(fault, count - 2).function && frame_at(fault, 1).file)
-			ck_assert_ptr_nonnull(strstr(sffi__classify_frames(fault), "heap is corrupt"));
+			ck_assert_ptr_nonnull(
+				strstr(sffi__classify_frames(fault), "heap is corrupt"));
 	}
 	sffi_fault_release(&fault);
 }
@@ -344,7 +346,7 @@ START_TEST(test_speed)
 {
 	void (*callees[])(void *) = { callee_strlen, callee_recurses, callee_corrupts };
 	const char *names[] = { "NULL pointer", "stack overflow", "heap corruption" };
-#if defined __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 	int count = 2;
 #else
 	int count = 3;
@@ -406,7 +408,7 @@ TCase *test_fault_symbolize(void)
 	tcase_add_test(tcase, test_in_libc);
 	tcase_add_loop_test(tcase, test_bad_call, 0, 2);
 	tcase_add_test(tcase, test_stack_overflow);
-#if !defined __SANITIZE_ADDRESS__
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 	tcase_add_test(tcase, test_corrupt_heap);
 #endif
 	tcase_add_test(tcase, test_smashed);
