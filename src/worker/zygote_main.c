@@ -75,6 +75,23 @@ static _Noreturn void end(void)
 
 /* ---- workers ---------------------------------------------------------------- */
 
+/* A newborn that waits for its orders: the greater part of making a worker, done while
+ * nobody waits. */
+static struct {
+	pid_t pid;
+	int pidfd, socket;
+} reserve = { .socket = -1 };
+
+/* Received descriptors by their meaning; -1: not there. */
+static void sort_descriptors(const struct zygote_request *request, const int *received, size_t count,
+			     int fds[FD_COUNT])
+{
+	size_t next = 0;
+
+	for (int i = 0; i < FD_COUNT; i++)
+		fds[i] = request->fds & 1u << i && next < count ? received[next++] : -1;
+}
+
 static void use_descriptors(const int fds[FD_COUNT])
 {
 	for (int i = 0; i < 3; i++) {
@@ -117,6 +134,73 @@ static _Noreturn void be_worker(const struct zygote_request *request, const int 
 	sffi__worker_main(&start);
 }
 
+/* The reserve's life: it waits for a request like the zygote's, and becomes the worker. */
+static _Noreturn void be_reserve(int socket, pid_t zygote)
+{
+	struct zygote_request request;
+	int received[FD_COUNT], fds[FD_COUNT];
+	size_t count = FD_COUNT;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != zygote)
+		_exit(0);
+	if (sffi__os_receive(socket, &request, sizeof request, received, &count, 0) != sizeof request)
+		_exit(0);
+	sort_descriptors(&request, received, count, fds);
+	be_worker(&request, fds, zygote);
+}
+
+/* A sharing zygote has no reserve: its newborn would share descriptors before its time. */
+static void make_reserve(void)
+{
+	pid_t self = getpid();
+	int sockets[2];
+
+	if (birth->share || reserve.pid ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
+		return;
+	reserve.pid = sffi__os_fork(0, SIGCHLD, &reserve.pidfd);
+	if (!reserve.pid)
+		be_reserve(sockets[1], self);
+	close(sockets[1]);
+	reserve.socket = sockets[0];
+	if (reserve.pid < 0) {
+		close(sockets[0]);
+		reserve.pid = 0;
+	}
+}
+
+static void forget_reserve(void)
+{
+	close(reserve.socket);
+	reserve.pid = 0;
+	reserve.socket = -1;
+}
+
+/* Gives the reserve the orders; its pid, or 0: there is none. */
+static pid_t use_reserve(const struct zygote_request *request, const int fds[FD_COUNT],
+			 struct child *child)
+{
+	int present[FD_COUNT];
+	size_t count = 0;
+	pid_t pid = reserve.pid;
+
+	if (!pid)
+		return 0;
+	for (int i = 0; i < FD_COUNT; i++)
+		if (fds[i] >= 0)
+			present[count++] = fds[i];
+	if (sffi__os_send(reserve.socket, request, sizeof *request, present, count)) {
+		sffi__os_pidfd_signal(reserve.pidfd, SIGKILL);
+		close(reserve.pidfd);
+		pid = 0;
+	} else {
+		child->pidfd = reserve.pidfd;
+	}
+	forget_reserve();
+	return pid;
+}
+
 /* vfork: the child borrows the zygote's memory until it executes. */
 static pid_t spawn_program(const struct zygote_request *request, const int fds[FD_COUNT])
 {
@@ -157,7 +241,9 @@ static pid_t spawn(const struct zygote_request *request, const int fds[FD_COUNT]
 		pid = spawn_program(request, fds);
 		child->pidfd = pid > 0 ? sffi__os_pidfd_open(pid) : -1;
 	} else {
-		pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, &child->pidfd);
+		pid = use_reserve(request, fds, child);
+		if (!pid)
+			pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, &child->pidfd);
 		if (!pid)
 			be_worker(request, fds, self);
 	}
@@ -172,10 +258,8 @@ static void answer(struct zygote_request *request, const int *received, size_t c
 {
 	struct zygote_reply reply;
 	int fds[FD_COUNT];
-	size_t next = 0;
 
-	for (int i = 0; i < FD_COUNT; i++)
-		fds[i] = request->fds & 1u << i && next < count ? received[next++] : -1;
+	sort_descriptors(request, received, count, fds);
 	reply.pid = request->zone < ZONES_MAX ? spawn(request, fds) : -EINVAL;
 	sffi__os_send(birth->socket, &reply, sizeof reply,
 		      reply.pid > 0 ? &children[request->zone].pidfd : NULL, reply.pid > 0);
@@ -248,6 +332,10 @@ static void collect(const siginfo_t *info)
 	if (!stopped && was_replaced(info->si_pid))
 		state = WORKER_EXECUTED;
 	waitpid(info->si_pid, &status, WUNTRACED);
+	if (info->si_pid == reserve.pid && !stopped) {
+		close(reserve.pidfd);
+		forget_reserve();
+	}
 	if (zone == ZONES_MAX)
 		return;
 	if (stopped) {
@@ -313,7 +401,11 @@ static void be_born(void)
 
 void sffi__zygote_main(const struct zygote_birth *given)
 {
+	/* A reserve is made when nothing has been asked for a while, so as not to compete
+	 * with what was asked for last. */
+	static const struct timespec while_idle = { .tv_nsec = 500000 };
 	struct pollfd poller = { .fd = given->socket, .events = POLLIN };
+	bool wants_reserve = !given->share;
 	sigset_t waiting;
 
 	birth = given;
@@ -324,12 +416,15 @@ void sffi__zygote_main(const struct zygote_birth *given)
 	atomic_store(birth->born, 1);
 	sffi__os_futex_wake(birth->born, 1);
 	for (;;) {
-		int ready = ppoll(&poller, 1, NULL, &waiting);
+		int ready = ppoll(&poller, 1, wants_reserve ? &while_idle : NULL, &waiting);
 
 		if (getppid() != birth->host)
 			end();
 		collect_all();
 		if (ready > 0 && !serve())
 			end();
+		if (!ready)
+			make_reserve();
+		wants_reserve = !given->share && !reserve.pid;
 	}
 }
