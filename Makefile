@@ -19,6 +19,12 @@ check: all
 bench: all
 	@tools/run-bench $(BUILD)
 
+# Longer than `make check` has time for.
+fuzz: all
+	@mkdir -p $(BUILD)/fuzz-corpus
+	$(BUILD)/tests/fuzz/fuzz-declarations -max_total_time=$${SECONDS:-300} -max_len=4096 \
+		-dict=tests/fuzz/declarations.dict $(BUILD)/fuzz-corpus tests/fuzz/declarations
+
 install:
 	@tools/install-deps
 	meson setup $(BUILD)-install --prefix=$(abspath $(PREFIX)) -Dtests=false --reconfigure >/dev/null 2>&1 || \
@@ -28,4 +34,4 @@ install:
 clean:
 	rm -rf $(BUILD) $(BUILD)-install
 
-.PHONY: all demo check bench install clean
+.PHONY: all demo fuzz check bench install clean

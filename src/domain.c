@@ -36,15 +36,12 @@ static const uint8_t *host_mark(void)
 	return atomic_load(&mark);
 }
 
-static sffi_status check_options(const sffi_options *options, const struct mode_ops *ops)
+static sffi_status check_options(const sffi_options *options)
 {
 	for (size_t i = 0; i < sizeof options->reserved / sizeof *options->reserved; i++)
 		if (options->reserved[i])
 			return sffi__fail(SFFI_EINVAL, "the options' reserved fields must be NULL; call "
 						       "sffi_options_init first");
-	if (!ops)
-		return options->mode == SFFI_MODE_DEFAULT || (unsigned)options->mode > SFFI_ISOLATED
-			       ? SFFI_EINVAL : SFFI_ENOTSUP;
 	if (options->share & ~(unsigned)SFFI_SHARE_ALL)
 		return sffi__fail(SFFI_EINVAL, "share is %#x; it is made of SFFI_SHARE_FILES and "
 					       "SFFI_SHARE_CWD", options->share);
@@ -150,8 +147,9 @@ sffi_status sffi_domain_open(sffi_domain **result, const sffi_options *given)
 	*result = NULL;
 	if (given)
 		options = *given;
-	ops = sffi__mode(options.mode);
-	status = check_options(&options, ops);
+	status = sffi__mode(options.mode, &ops);
+	if (!status)
+		status = check_options(&options);
 	if (status)
 		return status;
 	domain = new_domain(&options, ops);

@@ -18,30 +18,33 @@ static const struct mode_ops *const modes[] = {
 enum { MODES = sizeof names / sizeof *names };
 
 /* What the environment asks for. */
-static const struct mode_ops *by_environment(void)
+static sffi_status by_environment(sffi_mode *mode)
 {
 	const char *wanted = getenv("SAFEFFI_MODE");
 
+	*mode = SFFI_ISOLATED;
 	if (!wanted || !*wanted)
-		return &sffi__isolated;
-	for (int mode = SFFI_DIRECT; mode < MODES; mode++)
-		if (!strcmp(wanted, names[mode]))
-			return sffi__mode((sffi_mode)mode);
-	sffi__fail(SFFI_EINVAL, "SAFEFFI_MODE is '%.40s'; it must be one of direct, guarded, shielded, "
-				"rehearsed, isolated", wanted);
-	return NULL;
+		return SFFI_OK;
+	for (*mode = SFFI_DIRECT; *mode < MODES; ++*mode)
+		if (!strcmp(wanted, names[*mode]))
+			return SFFI_OK;
+	return sffi__fail(SFFI_EINVAL, "SAFEFFI_MODE is '%.40s'; it must be one of direct, guarded, "
+				       "shielded, rehearsed, isolated", wanted);
 }
 
-const struct mode_ops *sffi__mode(sffi_mode mode)
+sffi_status sffi__mode(sffi_mode mode, const struct mode_ops **ops)
 {
+	sffi_status status = SFFI_OK;
+
 	if (mode == SFFI_MODE_DEFAULT)
-		return by_environment();
-	if ((unsigned)mode >= MODES) {
-		sffi__fail(SFFI_EINVAL, "%d is no mode", (int)mode);
-		return NULL;
-	}
-	if (!modes[mode])
-		sffi__fail(SFFI_ENOTSUP, "this version does not offer the mode '%s'; use 'isolated'",
-			   names[mode]);
-	return modes[mode];
+		status = by_environment(&mode);
+	if (status)
+		return status;
+	if ((unsigned)mode >= MODES)
+		return sffi__fail(SFFI_EINVAL, "%d is no mode", (int)mode);
+	*ops = modes[mode];
+	if (!*ops)
+		return sffi__fail(SFFI_ENOTSUP, "this version does not offer the mode '%s'; use "
+						"'isolated'", names[mode]);
+	return SFFI_OK;
 }

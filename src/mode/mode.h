@@ -29,7 +29,8 @@ struct mode_ops {
 
 extern const struct mode_ops sffi__isolated;
 
-/* The table of a mode, or NULL with a sentence: this version does not offer it. */
-const struct mode_ops *sffi__mode(sffi_mode);
+/* The table of a mode. SFFI_EINVAL: there is none of that name; SFFI_ENOTSUP: this version
+ * does not offer it. */
+sffi_status sffi__mode(sffi_mode, const struct mode_ops **);
 
 #endif

@@ -73,6 +73,9 @@ static bool check_element(struct parser *parser, const struct type *element,
 {
 	const struct type *view = sffi__type_view(element);
 
+	if (element->kind == TYPE_VOID)
+		return sffi__fail_at(parser, token, "an array cannot have elements of the type void: "
+						    "write uint8_t for bytes");
 	if (!refuse_buffer(parser, element, "an array's elements", token) ||
 	    !sffi__must_be_complete(parser, element, token))
 		return false;

@@ -1,132 +1,232 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System V psABI for AMD64, 3.1.2 "Aggregates and Unions" and "Bit-Fields", as gcc does it:
- * a bit-field may not cross a boundary of its type, unless packed; an unnamed one does not
- * align the struct; one of width 0 goes on at the next boundary of its type.
+ * Layouts of structs and unions: System V ABI for x86-64 (and AAPCS64) 3.1.2, and what
+ * gcc's place_field (stor-layout.c) does where attributes leave the ABI.
+ *
+ * Positions are counted in bits; TYPE_SIZE_MAX keeps them far from overflow.
  */
+#include <string.h>
+
 #include "type/parser.h"
 
+#define BITS_MAX ((uint64_t)TYPE_SIZE_MAX * 8)
+
 struct layout {
-	uint64_t bits; /* so far; of a union: of the largest member */
-	size_t alignment;
-	bool is_union, is_packed;
-	unsigned depth;
-	size_t members;
-	bool has_bit_fields, has_flexible_tail;
+	struct parser *parser;
+	struct type *body;
+	bool is_packed;
+	uint64_t end;     /* of the last member of a struct; of the longest one of a union */
+	size_t alignment; /* in bytes */
+	bool has_named;   /* a member before */
 };
 
-static uint64_t round_up(uint64_t value, uint64_t to)
+static uint64_t rounded_up(uint64_t position, uint64_t unit)
 {
-	return (value + to - 1) / to * to;
+	return (position + unit - 1) / unit * unit;
 }
 
-static size_t alignment_of(const struct layout *layout, const struct field *field)
+static void align_record(struct layout *layout, size_t alignment)
 {
-	const struct type *view = sffi__type_view(field->type);
-	size_t alignment = layout->is_packed || field->is_packed ? 1 : view->alignment;
-
-	return field->alignment > alignment ? field->alignment : alignment;
-}
-
-static void place_bit_field(struct layout *layout, struct field *field)
-{
-	uint64_t unit = field->type->size * 8, position = layout->is_union ? 0 : layout->bits;
-	bool is_packed = layout->is_packed || field->is_packed;
-
-	if (!field->width) {
-		position = round_up(position, unit);
-	} else {
-		if (field->alignment)
-			position = round_up(position, field->alignment * 8);
-		if (!is_packed && position / unit != (position + field->width - 1) / unit)
-			position = round_up(position, unit);
-		/* Only a named one aligns the struct. */
-		if (field->name && alignment_of(layout, field) > layout->alignment)
-			layout->alignment = alignment_of(layout, field);
-	}
-	field->bit_position = position;
-	if (position + field->width > layout->bits)
-		layout->bits = position + field->width;
-	layout->has_bit_fields = true;
-}
-
-static void place_member(struct layout *layout, struct field *field)
-{
-	const struct type *view = sffi__type_view(field->type);
-	size_t alignment = alignment_of(layout, field);
-	uint64_t position = layout->is_union ? 0 : round_up(layout->bits, alignment * 8);
-
-	field->bit_position = position;
-	if (position + view->size * 8 > layout->bits)
-		layout->bits = position + view->size * 8;
 	if (alignment > layout->alignment)
 		layout->alignment = alignment;
-	layout->has_bit_fields |= view->has_bit_fields;
 }
 
-static bool is_flexible(const struct type *type)
+/* ---- where a field may begin ---- */
+
+/* A bit-field may not cross more boundaries of its type's alignment than the type itself
+ * would: then it moves to the next boundary. A packed one may. */
+static uint64_t place_bit_field(const struct field *field, const struct type *type, uint64_t position)
 {
-	return type->kind == TYPE_ARRAY && (!type->is_complete || !type->count);
+	uint64_t unit = 8 * (uint64_t)type->alignment, start;
+
+	if (field->alignment)
+		position = rounded_up(position, 8 * (uint64_t)field->alignment);
+	if (!field->width)
+		return rounded_up(position, unit);
+	start = position % unit;
+	if (!field->is_packed && (start + field->width + unit - 1) / unit > 8 * type->size / unit)
+		position = rounded_up(position, unit);
+	return position;
 }
 
-static bool place(struct parser *parser, struct layout *layout, struct field *field)
+/* `packed` takes the type's alignment away, but not one that the member itself asks for. */
+static size_t field_alignment(const struct field *field, const struct type *type)
 {
-	const struct type *view = sffi__type_view(field->type);
-	unsigned below = view->kind == TYPE_POINTER ? 0 : view->depth;
+	if (field->is_packed)
+		return field->alignment ? field->alignment : 1;
+	return field->alignment > type->alignment ? field->alignment : type->alignment;
+}
 
-	if (below + 1 > TYPE_DEPTH_MAX)
-		return sffi__fail_at(parser, &field->token, "this type is more than %d levels deep",
-				     TYPE_DEPTH_MAX);
-	if (below + 1 > layout->depth)
-		layout->depth = below + 1;
-	if (is_flexible(view) && !view->is_complete && (field->next || layout->is_union))
-		return sffi__fail_at(parser, &field->token,
-				     "an array without a length can only be the last member of a struct");
+/* An unnamed bit-field does not align the struct (System V ABI 3.1.2). */
+static void align_for_bit_field(struct layout *layout, const struct field *field,
+				const struct type *type)
+{
+	if (!field->name)
+		return;
+	align_record(layout, field->is_packed ? 1 : type->alignment);
+	align_record(layout, field->alignment);
+}
+
+static bool place(struct layout *layout, struct field *field)
+{
+	const struct type *type = sffi__type_view(field->type);
+	bool is_union = layout->body->kind == TYPE_UNION;
+	uint64_t position = is_union ? 0 : layout->end, length;
+
 	if (field->is_bit_field) {
-		place_bit_field(layout, field);
-		layout->members += field->name != NULL;
+		position = place_bit_field(field, type, position);
+		align_for_bit_field(layout, field, type);
+		length = field->width;
 	} else {
-		place_member(layout, field);
-		layout->members++;
-		if (!field->next && !layout->is_union)
-			layout->has_flexible_tail = is_flexible(view) || view->has_flexible_tail;
+		position = rounded_up(position, 8 * (uint64_t)field_alignment(field, type));
+		align_record(layout, field_alignment(field, type));
+		length = 8 * (uint64_t)type->size;
 	}
-	if (layout->bits / 8 > TYPE_SIZE_MAX)
-		return sffi__fail_at(parser, &field->token, "this struct is larger than %zu bytes",
-				     TYPE_SIZE_MAX);
+	field->bit_position = position;
+	if (position + length > BITS_MAX)
+		return sffi__fail_at(layout->parser, &field->token, "'%s' is larger than %zu bytes",
+				     layout->body->name, TYPE_SIZE_MAX);
+	if (position + length > layout->end)
+		layout->end = position + length;
 	return true;
 }
 
-/* Where a program would load the field from: see struct member. */
-static void locate_bits(const struct field *field, size_t size, struct member *member)
-{
-	size_t unit = field->type->size;
-	uint64_t offset = field->bit_position / (unit * 8) * unit;
+/* ---- what the struct is like ---- */
 
-	member->bit_width = field->width;
-	if (field->bit_position - offset * 8 + field->width > unit * 8 || offset + unit > size)
-		offset = field->bit_position / 8;
-	member->offset = offset;
-	member->bit_offset = (unsigned)(field->bit_position - offset * 8);
+static bool is_open_array(const struct type *type)
+{
+	return type->kind == TYPE_ARRAY && !type->is_complete;
 }
 
-static bool make_members(struct parser *parser, struct type *body, const struct field *field)
+/* C11 6.7.2.1p18, but like gcc in allowing it inside of other structs. */
+static bool note_tail(struct layout *layout, const struct field *field)
 {
-	struct member *member;
+	const struct type *type = sffi__type_view(field->type);
+	bool is_open = is_open_array(type), is_struct = layout->body->kind == TYPE_STRUCT;
 
-	body->members = sffi__new(parser, (body->count + !body->count) * sizeof *body->members);
-	if (!body->members)
+	if (is_open && (!is_struct || field->next || !layout->has_named))
+		return sffi__fail_at(layout->parser, &field->token,
+				     "an array of unknown length can only be the last member of a struct, "
+				     "after another one");
+	if (is_struct && !field->next && !field->is_bit_field)
+		layout->body->has_flexible_tail =
+			is_open || type->has_flexible_tail || (type->kind == TYPE_ARRAY && !type->count);
+	return true;
+}
+
+static bool note_field(struct layout *layout, const struct field *field)
+{
+	struct type *body = layout->body;
+	const struct type *type = sffi__type_view(field->type);
+
+	if (type->depth + 1 > body->depth)
+		body->depth = type->depth + 1;
+	if (body->depth > TYPE_DEPTH_MAX)
+		return sffi__fail_at(layout->parser, &field->token,
+				     "this type is more than %d levels deep", TYPE_DEPTH_MAX);
+	body->has_bit_fields |= field->is_bit_field || type->has_bit_fields;
+	if (!note_tail(layout, field))
 		return false;
-	for (member = body->members; field; field = field->next) {
+	layout->has_named |= field->name || !field->is_bit_field;
+	if (field->name || !field->is_bit_field)
+		body->count++;
+	return true;
+}
+
+/* ---- members ---- */
+
+/* See struct member: its unit if there is one inside the struct, else its first byte. */
+static void locate_bit_field(const struct type *body, const struct field *field,
+			     struct member *member)
+{
+	uint64_t position = field->bit_position, unit = 8 * (uint64_t)field->type->size;
+
+	if (position % unit + field->width > unit || position / unit * unit + unit > 8 * body->size)
+		unit = 8;
+	member->offset = position / unit * unit / 8;
+	member->bit_offset = (unsigned)(position % unit);
+	member->bit_width = field->width;
+}
+
+static bool make_members(struct layout *layout, const struct field *field)
+{
+	struct type *body = layout->body;
+	struct member *member = sffi__new(layout->parser, body->count * sizeof *member);
+
+	if (!member)
+		return false;
+	body->members = member;
+	for (; field; field = field->next) {
 		if (field->is_bit_field && !field->name)
 			continue;
 		member->name = field->name ? field->name->text : NULL;
 		member->type = field->type;
+		member->offset = field->bit_position / 8;
 		if (field->is_bit_field)
-			locate_bits(field, body->size, member);
-		else
-			member->offset = field->bit_position / 8;
+			locate_bit_field(body, field, member);
 		member++;
+	}
+	return true;
+}
+
+/* ---- names ---- */
+
+static bool is_new(struct name *name, uint64_t list)
+{
+	bool is_repeated = name->list == list;
+
+	name->list = list;
+	return !is_repeated;
+}
+
+/* The members of an anonymous struct, which were declared in this scope, in this text. */
+static bool check_inner_names(struct layout *layout, const struct type *type,
+			      const struct token *token, uint64_t list)
+{
+	struct parser *parser = layout->parser;
+	size_t i;
+
+	for (i = 0; i < type->count; i++) {
+		const char *text = type->members[i].name;
+		struct name *name;
+
+		if (!text) {
+			if (!check_inner_names(layout, type->members[i].type, token, list))
+				return false;
+			continue;
+		}
+		name = sffi__scope_enter(parser->scope, text, strlen(text));
+		if (!name)
+			return sffi__out_of_memory(parser);
+		if (!is_new(name, list))
+			return sffi__fail_at(parser, token, "two members have the name '%s'", text);
+	}
+	return true;
+}
+
+static bool check_names(struct layout *layout, const struct field *field)
+{
+	uint64_t list = ++layout->parser->scope->last_list;
+
+	for (; field; field = field->next) {
+		if (field->name && !is_new(field->name, list))
+			return sffi__fail_at(layout->parser, &field->token,
+					     "two members have the name '%s'", field->name->text);
+		if (!field->name && !field->is_bit_field &&
+		    !check_inner_names(layout, field->type, &field->token, list))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the whole ---- */
+
+static bool place_all(struct layout *layout, struct field *field)
+{
+	for (; field; field = field->next) {
+		field->is_packed |= layout->is_packed;
+		if (!note_field(layout, field) || !place(layout, field))
+			return false;
 	}
 	return true;
 }
@@ -134,24 +234,14 @@ static bool make_members(struct parser *parser, struct type *body, const struct 
 bool sffi__lay_out(struct parser *parser, struct type *body, struct field *fields,
 		   const struct attributes *attributes)
 {
-	struct layout layout = {
-		.alignment = 1,
-		.is_union = body->kind == TYPE_UNION,
-		.is_packed = attributes->is_packed,
-	};
+	struct layout layout = { parser, body, attributes->is_packed, 0, 1, false };
 
-	for (struct field *field = fields; field; field = field->next)
-		if (!place(parser, &layout, field))
-			return false;
-	if (attributes->alignment > layout.alignment)
-		layout.alignment = attributes->alignment;
-	body->alignment = layout.alignment;
-	body->size = round_up(round_up(layout.bits, 8) / 8, layout.alignment);
+	if (!place_all(&layout, fields) || !check_names(&layout, fields))
+		return false;
+	align_record(&layout, attributes->alignment);
 	body->is_packed = attributes->is_packed;
+	body->alignment = layout.alignment;
+	body->size = rounded_up(rounded_up(layout.end, 8) / 8, layout.alignment);
 	body->is_complete = true;
-	body->has_bit_fields = layout.has_bit_fields;
-	body->has_flexible_tail = layout.has_flexible_tail;
-	body->depth = layout.depth;
-	body->count = layout.members;
-	return make_members(parser, body, fields);
+	return make_members(&layout, fields);
 }

@@ -3,18 +3,20 @@
 
 #include "type/parser.h"
 
-/* A parameter whose array length is not looked up yet: that may name a later parameter. */
-struct pending {
-	struct node *length;
-	const char *length_text;
+/* The length is not looked up before the last parameter is known: it may name a later one. */
+struct item {
+	struct item *next;
+	struct parameter parameter;
+	struct name *name; /* or NULL */
 	struct token token;
+	struct node *length; /* of an array, or NULL */
+	const char *length_text;
 };
 
 struct parameter_list {
 	size_t count;
-	struct parameter parameters[TYPE_PARAMETERS_MAX];
-	struct pending pending[TYPE_PARAMETERS_MAX];
-	struct name *names[TYPE_PARAMETERS_MAX];
+	struct item *first, **end;
+	struct parameter *parameters; /* of all items, once they are known */
 };
 
 /* `(void)` and `()`: no parameters. C means "not known" by the latter, which nobody does. */
@@ -53,96 +55,113 @@ static bool check_parameter(struct parser *parser, const struct parameter *param
 	return true;
 }
 
-static bool parse_parameter(struct parser *parser, struct parameter_list *list)
+static bool parse_item(struct parser *parser, struct item *item)
 {
-	struct parameter *parameter = &list->parameters[list->count];
-	struct pending *pending = &list->pending[list->count];
 	struct specifiers specifiers;
 	struct declarator declarator;
+
+	if (!sffi__parse_specifiers(parser, PLACE_PARAMETER, &specifiers) ||
+	    !sffi__parse_declarator(parser, NAME_OPTIONAL, &declarator) ||
+	    !sffi__derive_parameter(parser, &specifiers, &declarator, &item->parameter,
+				    &item->length) ||
+	    !check_parameter(parser, &item->parameter, &specifiers.start))
+		return false;
+	item->parameter.is_out = specifiers.is_out;
+	item->parameter.is_keep = specifiers.is_keep;
+	item->parameter.name = declarator.name ? declarator.name->text : NULL;
+	item->name = declarator.name;
+	item->token = declarator.token;
+	if (item->length)
+		item->length_text = length_text(parser, &declarator, item->length);
+	return !item->length || item->length_text;
+}
+
+static bool parse_parameter(struct parser *parser, struct parameter_list *list)
+{
+	struct item *item;
 
 	if (list->count == TYPE_PARAMETERS_MAX)
 		return sffi__fail_at(parser, &parser->token, "a function has more than %d parameters",
 				     TYPE_PARAMETERS_MAX);
-	if (!sffi__parse_specifiers(parser, PLACE_PARAMETER, &specifiers) ||
-	    !sffi__parse_declarator(parser, NAME_OPTIONAL, &declarator) ||
-	    !sffi__derive_parameter(parser, &specifiers, &declarator, parameter, &pending->length) ||
-	    !check_parameter(parser, parameter, &specifiers.start))
+	item = sffi__new_scratch(parser, sizeof *item);
+	if (!item || !parse_item(parser, item))
 		return false;
-	pending->token = declarator.last ? declarator.last->token : declarator.token;
-	if (pending->length) {
-		pending->length_text = length_text(parser, &declarator, pending->length);
-		if (!pending->length_text)
-			return false;
-	}
-	parameter->is_out = specifiers.is_out;
-	parameter->is_keep = specifiers.is_keep;
-	parameter->name = declarator.name ? declarator.name->text : NULL;
-	list->names[list->count++] = declarator.name;
-	pending->token = declarator.token;
+	*list->end = item;
+	list->end = &item->next;
+	list->count++;
 	return true;
 }
 
 /* Gives the names their places in the list; none may occur twice. */
-static bool number_names(struct parser *parser, struct parameter_list *list, uint64_t *number)
+static bool number_names(struct parser *parser, const struct parameter_list *list, uint64_t number)
 {
-	size_t i;
+	const struct item *item;
+	size_t index = 0;
 
-	*number = ++parser->scope->last_list;
-	for (i = 0; i < list->count; i++) {
-		struct name *name = list->names[i];
+	for (item = list->first; item; item = item->next, index++) {
+		struct name *name = item->name;
 
 		if (!name)
 			continue;
-		if (name->list == *number)
-			return sffi__fail_at(parser, &list->pending[i].token,
-					     "two parameters have the name '%s'", name->text);
-		name->list = *number;
-		name->index = i;
+		if (name->list == number)
+			return sffi__fail_at(parser, &item->token, "two parameters have the name '%s'",
+					     name->text);
+		name->list = number;
+		name->index = index;
 	}
 	return true;
 }
 
 /* A length that is known already must be one that an object can have. */
 static bool check_length(struct parser *parser, const struct parameter *parameter,
-			 const struct pending *pending)
+			 const struct item *item)
 {
-	const struct node *length = pending->length;
+	const struct node *length = item->length;
 	size_t size = sffi__type_view(parameter->type->target)->size;
 
 	if (length->operation != OPERATION_CONSTANT)
 		return true;
 	if (sffi__value_number(length->value) < 0)
-		return sffi__fail_at(parser, &pending->token, "the length '%s' is negative",
-				     pending->length_text);
+		return sffi__fail_at(parser, &item->token, "the length '%s' is negative",
+				     item->length_text);
 	if (__builtin_mul_overflow(size, length->value.bits, &size) || size > TYPE_SIZE_MAX)
-		return sffi__fail_at(parser, &pending->token, "this array is larger than %zu bytes",
+		return sffi__fail_at(parser, &item->token, "this array is larger than %zu bytes",
 				     TYPE_SIZE_MAX);
 	return true;
 }
 
-static bool resolve_lengths(struct parser *parser, struct parameter_list *list)
+static bool resolve_length(struct parser *parser, const struct parameter_list *list,
+			   const struct item *item, struct parameter *parameter, uint64_t number)
 {
-	uint64_t number;
+	struct expression *expression;
+
+	if (!sffi__resolve(parser, item->length, list->parameters, number) ||
+	    !check_length(parser, parameter, item))
+		return false;
+	expression = sffi__new(parser, sizeof *expression);
+	if (!expression)
+		return false;
+	expression->root = item->length;
+	expression->text = item->length_text;
+	parameter->length = expression;
+	return true;
+}
+
+static bool finish_list(struct parser *parser, struct parameter_list *list)
+{
+	uint64_t number = ++parser->scope->last_list;
+	const struct item *item;
 	size_t i;
 
-	if (!number_names(parser, list, &number))
+	list->parameters = sffi__new(parser, list->count * sizeof *list->parameters);
+	if (!list->parameters || !number_names(parser, list, number))
 		return false;
-	for (i = 0; i < list->count; i++) {
-		struct pending *pending = &list->pending[i];
-		struct expression *expression;
-
-		if (!pending->length)
-			continue;
-		if (!sffi__resolve(parser, pending->length, list->parameters, number) ||
-		    !check_length(parser, &list->parameters[i], pending))
+	for (item = list->first, i = 0; item; item = item->next, i++)
+		list->parameters[i] = item->parameter;
+	for (item = list->first, i = 0; item; item = item->next, i++)
+		if (item->length &&
+		    !resolve_length(parser, list, item, &list->parameters[i], number))
 			return false;
-		expression = sffi__new(parser, sizeof *expression);
-		if (!expression)
-			return false;
-		expression->root = pending->length;
-		expression->text = pending->length_text;
-		list->parameters[i].length = expression;
-	}
 	return true;
 }
 
@@ -158,13 +177,13 @@ static bool parse_list(struct parser *parser, struct parameter_list *list, bool 
 	} while (sffi__accept(parser, ','));
 	if (!sffi__expect(parser, ')', *is_variadic ? "')' after '...'" : "')' after the parameters"))
 		return false;
-	return resolve_lengths(parser, list);
+	return finish_list(parser, list);
 }
 
 static struct function_type *parse_function(struct parser *parser)
 {
 	struct function_type *function = sffi__new(parser, sizeof *function);
-	struct parameter_list *list;
+	struct parameter_list list = { .end = &list.first };
 
 	if (!function)
 		return NULL;
@@ -173,14 +192,10 @@ static struct function_type *parse_function(struct parser *parser)
 		sffi__next(parser);
 		return function;
 	}
-	list = sffi__new_scratch(parser, sizeof *list);
-	if (!list || !parse_list(parser, list, &function->is_variadic))
+	if (!parse_list(parser, &list, &function->is_variadic))
 		return NULL;
-	function->count = list->count;
-	function->parameters = sffi__new(parser, list->count * sizeof *list->parameters);
-	if (!function->parameters)
-		return NULL;
-	memcpy(function->parameters, list->parameters, list->count * sizeof *list->parameters);
+	function->count = list.count;
+	function->parameters = list.parameters;
 	return function;
 }
 

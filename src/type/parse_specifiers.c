@@ -1,282 +1,386 @@
 /* SPDX-License-Identifier: MIT */
-/* C11 6.7.1 to 6.7.5: what stands left of the declarators, in any order. */
+/* C11 6.7p1: what stands to the left of a declarator, in any order. */
 #include <string.h>
 
 #include "type/parser.h"
 
-/* How often each word of a basic type was there; combined by the table below. */
-enum word {
-	WORD_VOID, WORD_BOOL, WORD_CHAR, WORD_SHORT, WORD_INT, WORD_LONG, WORD_INT128, WORD_FLOAT,
-	WORD_DOUBLE, WORD_SIGNED, WORD_UNSIGNED, WORD_COMPLEX, WORD_COUNT
+/* The keywords that name a type together, and how often each may occur. */
+enum part {
+	PART_VOID, PART_BOOL, PART_CHAR, PART_SHORT, PART_INT, PART_LONG, PART_INT128, PART_FLOAT,
+	PART_DOUBLE, PART_SIGNED, PART_UNSIGNED, PART_COMPLEX, PART_COUNT
 };
 
+/* Two bits for each part hold how often it occurred. */
+#define ONE(part) (1u << 2 * (part))
+#define COUNT(parts, part) ((parts) >> 2 * (part) & 3)
+
 struct combination {
-	const char *words; /* sorted as enum word: v b c s i l q f d S U C */
+	unsigned parts;
 	enum basic_type type;
 };
 
-static const char letters[WORD_COUNT + 1] = "vbcsilqfdSUC";
-
+/* C11 6.7.2p2, and gcc's __int128. `int` next to short, long, signed and unsigned, and
+ * `signed` where it changes nothing, are taken away before. */
 static const struct combination combinations[] = {
-	{ "v", BASIC_VOID },	  { "b", BASIC_BOOL },	    { "c", BASIC_CHAR },
-	{ "cS", BASIC_SCHAR },	  { "cU", BASIC_UCHAR },    { "s", BASIC_SHORT },
-	{ "si", BASIC_SHORT },	  { "sS", BASIC_SHORT },    { "siS", BASIC_SHORT },
-	{ "sU", BASIC_USHORT },	  { "siU", BASIC_USHORT },  { "i", BASIC_INT },
-	{ "S", BASIC_INT },	  { "iS", BASIC_INT },	    { "U", BASIC_UINT },
-	{ "iU", BASIC_UINT },	  { "l", BASIC_LONG },	    { "il", BASIC_LONG },
-	{ "lS", BASIC_LONG },	  { "ilS", BASIC_LONG },    { "lU", BASIC_ULONG },
-	{ "ilU", BASIC_ULONG },	  { "ll", BASIC_LLONG },    { "ill", BASIC_LLONG },
-	{ "llS", BASIC_LLONG },	  { "illS", BASIC_LLONG },  { "llU", BASIC_ULLONG },
-	{ "illU", BASIC_ULLONG }, { "q", BASIC_INT128 },    { "qS", BASIC_INT128 },
-	{ "qU", BASIC_UINT128 },  { "f", BASIC_FLOAT },	    { "d", BASIC_DOUBLE },
-	{ "ld", BASIC_LDOUBLE },  { "fC", BASIC_CFLOAT },   { "dC", BASIC_CDOUBLE },
-	{ "ldC", BASIC_CLDOUBLE },
+	{ ONE(PART_VOID), BASIC_VOID },
+	{ ONE(PART_BOOL), BASIC_BOOL },
+	{ ONE(PART_CHAR), BASIC_CHAR },
+	{ ONE(PART_SIGNED) + ONE(PART_CHAR), BASIC_SCHAR },
+	{ ONE(PART_UNSIGNED) + ONE(PART_CHAR), BASIC_UCHAR },
+	{ ONE(PART_SHORT), BASIC_SHORT },
+	{ ONE(PART_UNSIGNED) + ONE(PART_SHORT), BASIC_USHORT },
+	{ ONE(PART_INT), BASIC_INT },
+	{ ONE(PART_UNSIGNED), BASIC_UINT },
+	{ ONE(PART_LONG), BASIC_LONG },
+	{ ONE(PART_UNSIGNED) + ONE(PART_LONG), BASIC_ULONG },
+	{ 2 * ONE(PART_LONG), BASIC_LLONG },
+	{ ONE(PART_UNSIGNED) + 2 * ONE(PART_LONG), BASIC_ULLONG },
+	{ ONE(PART_INT128), BASIC_INT128 },
+	{ ONE(PART_UNSIGNED) + ONE(PART_INT128), BASIC_UINT128 },
+	{ ONE(PART_FLOAT), BASIC_FLOAT },
+	{ ONE(PART_DOUBLE), BASIC_DOUBLE },
+	{ ONE(PART_LONG) + ONE(PART_DOUBLE), BASIC_LDOUBLE },
+	{ ONE(PART_COMPLEX) + ONE(PART_FLOAT), BASIC_CFLOAT },
+	{ ONE(PART_COMPLEX) + ONE(PART_DOUBLE), BASIC_CDOUBLE },
+	{ ONE(PART_COMPLEX) + ONE(PART_LONG) + ONE(PART_DOUBLE), BASIC_CLDOUBLE },
 };
 
+static unsigned without(unsigned parts, enum part part)
+{
+	return parts & ~(3 * ONE(part));
+}
+
+static unsigned normal_form(unsigned parts)
+{
+	unsigned sizes = 3 * (ONE(PART_SHORT) | ONE(PART_LONG));
+	unsigned signs = ONE(PART_SIGNED) | ONE(PART_UNSIGNED);
+	unsigned others = ONE(PART_CHAR) | ONE(PART_DOUBLE) | ONE(PART_INT128);
+	unsigned rest = without(parts, PART_INT);
+
+	if ((rest & (sizes | signs)) && !(rest & others))
+		parts = rest;
+	rest = without(parts, PART_SIGNED);
+	if (COUNT(parts, PART_SIGNED) && (!rest || (rest & (sizes | ONE(PART_INT128)))) &&
+	    !COUNT(parts, PART_DOUBLE) && !COUNT(parts, PART_UNSIGNED))
+		parts = rest ? rest : ONE(PART_INT);
+	return parts;
+}
+
+static const struct type *combined(unsigned parts)
+{
+	size_t i;
+
+	parts = normal_form(parts);
+	for (i = 0; i < sizeof combinations / sizeof *combinations; i++)
+		if (combinations[i].parts == parts)
+			return sffi__basic_type(combinations[i].type);
+	return NULL;
+}
+
+/* ---- the state while they are read ---- */
+
 struct reading {
-	struct specifiers *specifiers;
+	struct parser *parser;
 	enum place place;
-	unsigned words[WORD_COUNT];
-	unsigned word_count;
-	bool has_type; /* a struct, enum or typedef name */
+	struct specifiers *specifiers;
+	unsigned parts;
 	bool is_const;
 };
 
-static bool has_any_type(const struct reading *reading)
+static bool has_type(const struct reading *reading)
 {
-	return reading->has_type || reading->word_count;
+	return reading->parts || reading->specifiers->type.type;
 }
 
-static bool is_typedef(const struct parser *parser, const struct token *token)
-{
-	const struct binding *binding;
+static const struct {
+	enum keyword keyword;
+	const char *reason;
+} refused[] = {
+	{ K_ATOMIC, "'_Atomic' is not understood" },
+	{ K_THREAD_LOCAL, "a variable of its thread cannot be reached from another one" },
+	{ K_TYPEOF, "'typeof' is not understood: write the type" },
+	{ K_STATIC_ASSERT, "'_Static_assert' is not understood: leave it out" },
+	{ K_AUTO, "'auto' cannot stand before a declaration here" },
+	{ K_FLOAT128, "the type '__float128' is not understood" },
+	{ K_STATEMENT, "statements are not read: only declarations are" },
+	{ K_ASM, "'asm' is not understood: leave it out" },
+};
 
-	if (token->kind != TOKEN_NAME)
-		return false;
-	binding = sffi__scope_ordinary(parser->scope, token->name);
-	return binding && binding->kind == BINDING_TYPEDEF;
+static const char *refusal(int keyword)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof refused / sizeof *refused; i++)
+		if ((int)refused[i].keyword == keyword)
+			return refused[i].reason;
+	return NULL;
 }
 
-bool sffi__starts_type(const struct parser *parser, const struct token *token)
+static bool add_part(struct reading *reading, enum part part)
 {
-	if (token->kind != TOKEN_KEYWORD)
-		return is_typedef(parser, token);
-	return (token->code >= K_VOID && token->code <= K_ENUM) || token->code == K_CONST ||
-	       token->code == K_VOLATILE || token->code == K_EXTENSION;
-}
+	unsigned limit = part == PART_LONG ? 2 : 1;
+	struct parser *parser = reading->parser;
 
-/* ---- words ---- */
-
-static bool add_word(struct parser *parser, struct reading *reading, enum word word)
-{
-	unsigned most = word == WORD_LONG ? 2 : 1;
-
-	if (reading->has_type || reading->words[word] == most)
-		return sffi__fail_at(parser, &parser->token, "'%s' cannot be added to this type",
+	if (reading->specifiers->type.type || COUNT(reading->parts, part) == limit)
+		return sffi__fail_at(parser, &parser->token,
+				     "'%s' cannot be combined with the type before it",
 				     parser->token.name->text);
-	reading->words[word]++;
-	reading->word_count++;
+	reading->parts += ONE(part);
 	sffi__next(parser);
 	return true;
 }
 
-static bool combine(struct parser *parser, struct reading *reading)
+static bool read_tag(struct reading *reading, enum keyword keyword)
 {
-	char words[2 * WORD_COUNT + 1];
-	size_t length = 0;
+	struct parser *parser = reading->parser;
+	struct specifiers *specifiers = reading->specifiers;
 
-	for (int word = 0; word < WORD_COUNT; word++)
-		for (unsigned i = 0; i < reading->words[word]; i++)
-			words[length++] = letters[word];
-	words[length] = '\0';
-	for (size_t i = 0; i < sizeof combinations / sizeof *combinations; i++) {
-		if (strcmp(combinations[i].words, words))
-			continue;
-		reading->specifiers->type.type = sffi__basic_type(combinations[i].type);
-		return true;
-	}
-	return sffi__fail_at(parser, &reading->specifiers->start,
-			     "these words do not make a type together");
+	if (has_type(reading))
+		return sffi__fail_at(parser, &parser->token,
+				     "'%s' cannot be combined with the type before it",
+				     parser->token.name->text);
+	if (!sffi__nest(parser))
+		return false;
+	sffi__next(parser);
+	specifiers->has_tag = true;
+	specifiers->type.type = keyword == K_ENUM ? sffi__parse_enum(parser)
+						  : sffi__parse_struct(parser, keyword, specifiers);
+	sffi__unnest(parser);
+	return specifiers->type.type;
 }
 
-static bool set_storage(struct parser *parser, struct reading *reading, enum storage storage)
+static bool set_storage(struct reading *reading, enum storage storage)
 {
+	struct parser *parser = reading->parser;
+
 	if (reading->place != PLACE_DECLARATION)
-		return sffi__expected(parser, "a type");
-	/* `static inline`, `extern inline`: the same declaration to us. */
-	if (reading->specifiers->storage && reading->specifiers->storage != storage)
+		return sffi__fail_at(parser, &parser->token, "'%s' cannot stand here",
+				     parser->token.name->text);
+	if (reading->specifiers->storage)
 		return sffi__fail_at(parser, &parser->token,
-				     "a declaration has only one of typedef, extern and static");
+				     "'%s' cannot be combined with the word before it",
+				     parser->token.name->text);
 	reading->specifiers->storage = storage;
 	sffi__next(parser);
 	return true;
 }
 
-static bool refuse(struct parser *parser, const char *why)
+static bool read_function_word(struct reading *reading)
 {
-	return sffi__fail_at(parser, &parser->token, "'%s' %s", parser->token.name->text, why);
-}
+	struct parser *parser = reading->parser;
 
-/* ---- types with a name ---- */
-
-static bool take_type(struct parser *parser, struct reading *reading, const struct type *type)
-{
-	if (!type)
-		return false;
-	if (has_any_type(reading))
-		return sffi__fail_at(parser, &reading->specifiers->start,
-				     "this declaration has two types");
-	reading->specifiers->type.type = type;
-	reading->has_type = true;
-	return true;
-}
-
-static bool take_record(struct parser *parser, struct reading *reading)
-{
-	enum keyword keyword = (enum keyword)parser->token.code;
-
-	sffi__next(parser);
-	reading->specifiers->has_tag = true;
-	return take_type(parser, reading,
-			 keyword == K_ENUM ? sffi__parse_enum(parser)
-					   : sffi__parse_struct(parser, keyword, reading->specifiers));
-}
-
-static bool take_typedef(struct parser *parser, struct reading *reading)
-{
-	const struct binding *binding = sffi__scope_ordinary(parser->scope, parser->token.name);
-
-	reading->is_const |= binding->type.is_const;
-	sffi__next(parser);
-	return take_type(parser, reading, binding->type.type);
-}
-
-/* `out` and `keep` are words only where a type follows them. */
-static bool take_word(struct parser *parser, struct reading *reading)
-{
-	const char *text = parser->token.name->text;
-	bool is_out = !strcmp(text, "out"), is_keep = !strcmp(text, "keep");
-	const struct token *ahead = &parser->ahead;
-	bool word_follows = ahead->kind == TOKEN_NAME &&
-			    (!strcmp(ahead->name->text, "out") || !strcmp(ahead->name->text, "keep"));
-
-	if ((!is_out && !is_keep) || has_any_type(reading) ||
-	    (!word_follows && !sffi__starts_type(parser, ahead)))
-		return false;
-	if (is_out && reading->place != PLACE_PARAMETER)
-		return false;
-	if (reading->place != PLACE_PARAMETER && reading->place != PLACE_DECLARATION)
-		return false;
-	reading->specifiers->is_out |= is_out;
-	reading->specifiers->is_keep |= is_keep;
-	reading->specifiers->word = parser->token;
+	if (reading->place != PLACE_DECLARATION)
+		return sffi__fail_at(parser, &parser->token, "'%s' cannot stand here",
+				     parser->token.name->text);
+	reading->specifiers->is_function_only = true;
 	sffi__next(parser);
 	return true;
 }
 
-/* ---- the loop ---- */
+/* ---- keywords ---- */
 
-enum step { STEP_DONE, STEP_AGAIN, STEP_FAILED };
-
-static enum step step_of(bool good)
+static bool read_word(struct reading *reading)
 {
-	return good ? STEP_AGAIN : STEP_FAILED;
-}
+	struct parser *parser = reading->parser;
 
-static enum step skip(struct parser *parser)
-{
-	sffi__next(parser);
-	return STEP_AGAIN;
-}
-
-static enum step take_keyword(struct parser *parser, struct reading *reading)
-{
-	struct specifiers *specifiers = reading->specifiers;
-	int code = parser->token.code;
-
-	if (code >= K_VOID && code <= K_COMPLEX)
-		return step_of(add_word(parser, reading, (enum word)(code - K_VOID)));
-	switch (code) {
-	case K_STRUCT:
-	case K_UNION:
-	case K_ENUM:
-		return step_of(take_record(parser, reading));
+	switch (parser->token.code) {
 	case K_CONST:
 		reading->is_const = true;
-		return skip(parser);
+		break;
 	case K_VOLATILE:
 	case K_RESTRICT:
 	case K_EXTENSION:
+		break;
 	case K_REGISTER:
-		return skip(parser);
+		if (reading->place == PLACE_PARAMETER)
+			break;
+		return sffi__fail_at(parser, &parser->token, "'register' cannot stand here");
+	case K_TYPEDEF: return set_storage(reading, STORAGE_TYPEDEF);
+	case K_EXTERN: return set_storage(reading, STORAGE_EXTERN);
+	case K_STATIC: return set_storage(reading, STORAGE_STATIC);
 	case K_INLINE:
-	case K_NORETURN:
-		specifiers->is_function_only = true;
-		return skip(parser);
-	case K_ATTRIBUTE:
-		return step_of(sffi__parse_attributes(parser, &specifiers->attributes));
-	case K_ALIGNAS:
-		return step_of(sffi__parse_alignas(parser, &specifiers->attributes));
-	case K_TYPEDEF:
-		return step_of(set_storage(parser, reading, STORAGE_TYPEDEF));
-	case K_EXTERN:
-		return step_of(set_storage(parser, reading, STORAGE_EXTERN));
-	case K_STATIC:
-		return step_of(set_storage(parser, reading, STORAGE_STATIC));
-	case K_ATOMIC:
-	case K_THREAD_LOCAL:
-	case K_TYPEOF:
-	case K_AUTO:
-	case K_FLOAT128:
-		return step_of(refuse(parser, "is not understood here"));
-	case K_STATIC_ASSERT:
-	case K_STATEMENT:
-		return step_of(refuse(parser, "has no place in a declaration"));
-	default:
-		return STEP_DONE;
+	case K_NORETURN: return read_function_word(reading);
+	case K_ATTRIBUTE: return sffi__parse_attributes(parser, &reading->specifiers->attributes);
+	case K_ALIGNAS: return sffi__parse_alignas(parser, &reading->specifiers->attributes);
+	default: return sffi__expected(parser, "a type");
+	}
+	sffi__next(parser);
+	return true;
+}
+
+static int part_of(int keyword)
+{
+	switch (keyword) {
+	case K_VOID: return PART_VOID;
+	case K_BOOL: return PART_BOOL;
+	case K_CHAR: return PART_CHAR;
+	case K_SHORT: return PART_SHORT;
+	case K_INT: return PART_INT;
+	case K_LONG: return PART_LONG;
+	case K_INT128: return PART_INT128;
+	case K_FLOAT: return PART_FLOAT;
+	case K_DOUBLE: return PART_DOUBLE;
+	case K_SIGNED: return PART_SIGNED;
+	case K_UNSIGNED: return PART_UNSIGNED;
+	case K_COMPLEX: return PART_COMPLEX;
+	default: return -1;
 	}
 }
 
-static enum step take_token(struct parser *parser, struct reading *reading)
+static bool read_keyword(struct reading *reading)
 {
-	if (parser->token.kind == TOKEN_KEYWORD)
-		return take_keyword(parser, reading);
-	if (parser->token.kind != TOKEN_NAME)
-		return STEP_DONE;
-	if (take_word(parser, reading))
-		return STEP_AGAIN;
-	if (!has_any_type(reading) && is_typedef(parser, &parser->token))
-		return step_of(take_typedef(parser, reading));
-	return STEP_DONE;
+	struct parser *parser = reading->parser;
+	int keyword = parser->token.code, part = part_of(keyword);
+	const char *reason = refusal(keyword);
+
+	if (reason)
+		return sffi__fail_at(parser, &parser->token, "%s", reason);
+	if (part >= 0)
+		return add_part(reading, (enum part)part);
+	if (keyword == K_STRUCT || keyword == K_UNION || keyword == K_ENUM)
+		return read_tag(reading, (enum keyword)keyword);
+	return read_word(reading);
+}
+
+/* ---- names ---- */
+
+static const struct qualified *typedef_of(const struct parser *parser, const struct name *name)
+{
+	const struct binding *binding = sffi__scope_ordinary(parser->scope, name);
+
+	return binding && binding->kind == BINDING_TYPEDEF ? &binding->type : NULL;
+}
+
+bool sffi__starts_type(const struct parser *parser, const struct token *token)
+{
+	if (token->kind == TOKEN_KEYWORD)
+		return token->code != K_SIZEOF && token->code != K_ALIGNOF &&
+		       token->code != K_STATEMENT && token->code != K_ASM;
+	return token->kind == TOKEN_NAME && typedef_of(parser, token->name);
+}
+
+/* `out` and `keep` are words only where C has no use for a name: before a type. */
+static bool is_our_word(const struct reading *reading)
+{
+	const char *text = reading->parser->token.name->text;
+
+	if (typedef_of(reading->parser, reading->parser->token.name))
+		return false;
+	if (!strcmp(text, "out"))
+		return reading->place == PLACE_PARAMETER;
+	return !strcmp(text, "keep") && reading->place != PLACE_TYPE_NAME;
+}
+
+static bool read_our_word(struct reading *reading)
+{
+	struct specifiers *specifiers = reading->specifiers;
+	bool *word = reading->parser->token.name->text[0] == 'o' ? &specifiers->is_out
+								 : &specifiers->is_keep;
+
+	if (*word)
+		return sffi__fail_at(reading->parser, &reading->parser->token,
+				     "'%s' stands here twice", reading->parser->token.name->text);
+	*word = true;
+	specifiers->word = reading->parser->token;
+	sffi__next(reading->parser);
+	return true;
+}
+
+static bool read_typedef(struct reading *reading)
+{
+	struct parser *parser = reading->parser;
+	const struct name *name = parser->token.name;
+	const struct qualified *type = typedef_of(parser, name);
+
+	if (!type && (!strcmp(name->text, "va_list") || !strcmp(name->text, "__builtin_va_list") ||
+		      !strcmp(name->text, "__gnuc_va_list")))
+		return sffi__fail_at(parser, &parser->token, "a va_list cannot be passed: "
+							     "use the function that takes '...'");
+	if (!type)
+		return sffi__fail_at(parser, &parser->token,
+				     "expected a type, found '%s', which is not declared as one",
+				     name->text);
+	reading->specifiers->type.type = type->type;
+	reading->is_const |= type->is_const;
+	sffi__next(parser);
+	return true;
+}
+
+/* `double complex z`, as <complex.h> and manual pages have it. At the end of a parameter it
+ * might be a name as well as a type: that must not be guessed. */
+static bool is_complex_word(const struct reading *reading)
+{
+	const struct token *ahead = &reading->parser->ahead;
+
+	if (strcmp(reading->parser->token.name->text, "complex") ||
+	    COUNT(reading->parts, PART_COMPLEX) ||
+	    !(COUNT(reading->parts, PART_FLOAT) || COUNT(reading->parts, PART_DOUBLE)))
+		return false;
+	return ahead->kind == TOKEN_NAME || ahead->kind == TOKEN_KEYWORD ||
+	       (ahead->kind == TOKEN_PUNCTUATOR && (ahead->code == '*' || ahead->code == ',' ||
+						    ahead->code == ')'));
+}
+
+static bool read_complex_word(struct reading *reading)
+{
+	struct parser *parser = reading->parser;
+	const struct token *ahead = &parser->ahead;
+
+	if (ahead->kind == TOKEN_PUNCTUATOR && ahead->code != '*')
+		return sffi__fail_at(parser, &parser->token,
+				     "'complex' is a name or a type here: write '_Complex' for the type");
+	return add_part(reading, PART_COMPLEX);
+}
+
+/* *done: the name is not part of the specifiers. */
+static bool read_name(struct reading *reading, bool *done)
+{
+	if (is_complex_word(reading))
+		return read_complex_word(reading);
+	if (has_type(reading)) {
+		*done = true;
+		return true;
+	}
+	return is_our_word(reading) ? read_our_word(reading) : read_typedef(reading);
+}
+
+/* ---- the whole ---- */
+
+static bool finish(struct reading *reading)
+{
+	struct specifiers *specifiers = reading->specifiers;
+	struct parser *parser = reading->parser;
+
+	if (!has_type(reading))
+		return sffi__expected(parser, "a type");
+	if (reading->parts)
+		specifiers->type.type = combined(reading->parts);
+	if (!specifiers->type.type)
+		return sffi__fail_at(parser, &specifiers->start, "these words do not make a type");
+	return !reading->is_const || sffi__qualify(parser, &specifiers->type);
 }
 
 bool sffi__parse_specifiers(struct parser *parser, enum place place, struct specifiers *specifiers)
 {
-	struct reading reading = { .specifiers = specifiers, .place = place };
-	enum step step;
+	struct reading reading = { parser, place, specifiers, 0, false };
+	bool done = false;
 
-	memset(specifiers, 0, sizeof *specifiers);
+	*specifiers = (struct specifiers){ 0 };
 	specifiers->start = parser->token;
-	if (!sffi__nest(parser))
-		return false;
-	do
-		step = take_token(parser, &reading);
-	while (step == STEP_AGAIN);
-	sffi__unnest(parser);
-	if (step == STEP_FAILED)
-		return false;
-	if (!has_any_type(&reading)) {
+	while (!done) {
+		bool good = true;
+
 		if (parser->token.kind == TOKEN_NAME)
-			return sffi__fail_at(parser, &parser->token,
-					     "expected a type, found '%s', which is not declared",
-					     parser->token.name->text);
-		return sffi__expected(parser, "a type");
+			good = read_name(&reading, &done);
+		else if (parser->token.kind == TOKEN_KEYWORD && parser->token.code != K_SIZEOF &&
+			 !(has_type(&reading) && parser->token.code == K_ASM))
+			good = read_keyword(&reading);
+		else
+			done = true;
+		if (!good)
+			return false;
 	}
-	if (reading.word_count && !combine(parser, &reading))
-		return false;
-	if (reading.is_const)
-		return sffi__qualify(parser, &specifiers->type);
-	return true;
+	return finish(&reading);
 }
 
 bool sffi__parse_type_name(struct parser *parser, struct qualified *type)
@@ -284,7 +388,12 @@ bool sffi__parse_type_name(struct parser *parser, struct qualified *type)
 	struct specifiers specifiers;
 	struct declarator declarator;
 
-	return sffi__parse_specifiers(parser, PLACE_TYPE_NAME, &specifiers) &&
-	       sffi__parse_declarator(parser, NAME_NONE, &declarator) &&
-	       sffi__derive(parser, &specifiers, &declarator, type);
+	if (!sffi__nest(parser))
+		return false;
+	if (!sffi__parse_specifiers(parser, PLACE_TYPE_NAME, &specifiers) ||
+	    !sffi__parse_declarator(parser, NAME_NONE, &declarator) ||
+	    !sffi__derive(parser, &specifiers, &declarator, type))
+		return false;
+	sffi__unnest(parser);
+	return true;
 }

@@ -1,79 +1,121 @@
 /* SPDX-License-Identifier: MIT */
-/* A type as C text: from the name outwards, as a declarator is read. */
+/* Types as C text: what stands before the place of the name, and what after it. */
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "type/parser.h"
+#include "type/type.h"
 
-enum { TEXT_LENGTH = 256 };
+struct output {
+	char *at;
+	size_t left; /* with the NUL */
+};
 
-/* Wraps the text; what does not fit is cut. */
-static void wrap(char text[TEXT_LENGTH], const char *before, const char *after)
+static void __attribute__((format(printf, 2, 3))) put(struct output *output, const char *format, ...)
 {
-	char copy[TEXT_LENGTH];
+	va_list arguments;
+	int length;
 
-	memcpy(copy, text, sizeof copy);
-	snprintf(text, TEXT_LENGTH, "%s%.120s%s", before, copy, after);
+	va_start(arguments, format);
+	length = vsnprintf(output->at, output->left, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		return;
+	if ((size_t)length >= output->left)
+		length = (int)output->left - 1;
+	output->at += length;
+	output->left -= (size_t)length;
 }
 
-static bool needs_parentheses(const struct type *target)
+/* Types share parts, so a text can be of any length; nothing is done for what is cut. */
+static bool is_full(const struct output *output)
 {
-	return target->kind == TYPE_ARRAY || target->kind == TYPE_FUNCTION;
+	return output->left <= 1;
 }
 
-static void add_parameters(const struct function_type *function, char *to, size_t size)
+static void print(struct output *, const struct type *);
+
+static bool binds_closer(const struct type *type)
 {
-	size_t used = (size_t)snprintf(to, size, "(");
-
-	for (size_t i = 0; i < function->count && used < size; i++) {
-		char text[64];
-
-		snprintf(text, sizeof text, "%s", "...");
-		if (function->parameters[i].type->depth < 3)
-			sffi__type_print(function->parameters[i].type, text, sizeof text);
-		used += (size_t)snprintf(to + used, size - used, "%s%s", i ? ", " : "", text);
-	}
-	if (used < size)
-		snprintf(to + used, size - used, "%s)",
-			 function->is_variadic ? ", ..." : function->count ? "" : "void");
+	return type->kind == TYPE_ARRAY || type->kind == TYPE_FUNCTION;
 }
 
-static const char *add_level(const struct type *type, char text[TEXT_LENGTH])
+static void put_before(struct output *output, const struct type *type, bool is_const)
 {
-	char after[TEXT_LENGTH];
-
+	if (is_full(output))
+		return;
 	switch (type->kind) {
 	case TYPE_POINTER:
-		if (needs_parentheses(type->target))
-			wrap(text, "(*", ")");
-		else
-			wrap(text, "*", "");
+		put_before(output, type->target, type->target_const);
+		if (type->target->kind != TYPE_POINTER)
+			put(output, " ");
+		put(output, "%s*%s", binds_closer(type->target) ? "(" : "", is_const ? "const " : "");
+		break;
+	case TYPE_ARRAY:
+		put_before(output, type->target, type->target_const);
+		break;
+	case TYPE_FUNCTION:
+		put_before(output, type->function->result, false);
+		break;
+	default:
+		put(output, "%s%s", is_const ? "const " : "", type->name);
+		break;
+	}
+}
+
+static void put_parameters(struct output *output, const struct function_type *function)
+{
+	size_t i;
+
+	put(output, "(");
+	for (i = 0; i < function->count && !is_full(output); i++) {
+		put(output, "%s", i ? ", " : "");
+		print(output, function->parameters[i].type);
+	}
+	if (!function->count)
+		put(output, "void");
+	put(output, "%s)", function->is_variadic ? ", ..." : "");
+}
+
+static void put_after(struct output *output, const struct type *type)
+{
+	if (is_full(output))
+		return;
+	switch (type->kind) {
+	case TYPE_POINTER:
+		put(output, "%s", binds_closer(type->target) ? ")" : "");
+		put_after(output, type->target);
 		break;
 	case TYPE_ARRAY:
 		if (type->is_complete)
-			snprintf(after, sizeof after, "[%zu]", type->count);
+			put(output, "[%zu]", type->count);
 		else
-			snprintf(after, sizeof after, "[]");
-		wrap(text, "", after);
+			put(output, "[]");
+		put_after(output, type->target);
+		break;
+	case TYPE_FUNCTION:
+		put_parameters(output, type->function);
+		put_after(output, type->function->result);
 		break;
 	default:
-		add_parameters(type->function, after, sizeof after);
-		wrap(text, "", after);
+		break;
 	}
-	return text;
+}
+
+/* As deep as the type, which is at most TYPE_DEPTH_MAX: structs are only named. */
+static void print(struct output *output, const struct type *type)
+{
+	put_before(output, type, false);
+	if (type->kind == TYPE_ARRAY || type->kind == TYPE_FUNCTION)
+		put(output, " ");
+	put_after(output, type);
 }
 
 void sffi__type_print(const struct type *type, char *to, size_t size)
 {
-	char text[TEXT_LENGTH] = "";
-	bool is_const = false;
-	const char *base;
+	struct output output = { to, size };
 
-	while (type->kind == TYPE_POINTER || type->kind == TYPE_ARRAY || type->kind == TYPE_FUNCTION) {
-		add_level(type, text);
-		is_const = type->kind != TYPE_FUNCTION && type->target_const;
-		type = type->kind == TYPE_FUNCTION ? type->function->result : type->target;
-	}
-	base = type->name ? type->name : "?";
-	snprintf(to, size, "%s%s%s%s", is_const ? "const " : "", base, *text ? " " : "", text);
+	if (!size)
+		return;
+	*to = '\0';
+	print(&output, type);
 }
