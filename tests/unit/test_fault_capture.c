@@ -40,7 +40,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 }
 
 /* The name under which the reports know the caller of a callee. */
-void test_enter(void (*callee)(void *), void *argument);
+void test_enter(void (*callee)(void *), void *argument) __asm__("sffi__enter");
 
 __attribute__((noinline)) void test_enter(void (*callee)(void *), void *argument)
 {
