@@ -94,12 +94,18 @@ int sffi__address_space_fill(void)
 	return error;
 }
 
+/* AddressSanitizer brings an allocator of its own, which ends the program when it has no
+ * more memory. */
+extern void __asan_init(void) __attribute__((weak));
+
 /* With the address space full, the allocator can only give what it has already. */
 void sffi__heap_use_up(void)
 {
 	enum { LARGEST = 1 << 20, SMALL = 1024, STEP = 16 };
 	size_t size;
 
+	if (__asan_init)
+		return;
 	for (size = LARGEST; size > SMALL; size -= size / 8)
 		while (malloc(size))
 			;
