@@ -6,11 +6,22 @@
  * here is ever freed singly; sffi__scope_free frees all. Types are immutable once parsed
  * (an incomplete struct may be completed later), so they are read without a lock;
  * parsing into a scope needs the caller's lock.
+ *
+ * Limits, each with a sentence when it is met: 16 MiB of text, names of 255 characters,
+ * brackets nested TYPE_NESTING_MAX deep, types TYPE_DEPTH_MAX deep, TYPE_PARAMETERS_MAX
+ * parameters, objects of TYPE_SIZE_MAX bytes, alignments of TYPE_ALIGNMENT_MAX. Time and
+ * memory grow in proportion to the text.
  */
 #ifndef SFFI_TYPE_H
 #define SFFI_TYPE_H
 
 #include "safeffi.h"
+
+#define TYPE_NESTING_MAX 64
+#define TYPE_DEPTH_MAX 64
+#define TYPE_PARAMETERS_MAX 127
+#define TYPE_SIZE_MAX ((size_t)1 << 47)
+#define TYPE_ALIGNMENT_MAX ((size_t)1 << 28)
 
 enum type_kind {
 	TYPE_VOID,
@@ -24,7 +35,8 @@ enum type_kind {
 	TYPE_UNION,
 	TYPE_FUNCTION,
 	TYPE_FD,     /* `fd`: an int that is a file descriptor */
-	TYPE_BUFFER, /* `buffer`: an sffi_buffer at the call, a pointer to the callee */
+	TYPE_BUFFER, /* `buffer`: an sffi_buffer at the call, a pointer to the callee, and of a
+		      * pointer's size; only ever the type of a parameter */
 	TYPE_TOKEN   /* `token`: a void * that is passed untouched */
 };
 
@@ -35,24 +47,35 @@ struct type {
 	bool is_plain_char; /* INTEGER: exactly char */
 	bool is_enum;      /* INTEGER */
 	bool is_complete;  /* false: void, struct or union without a body, function, array of unknown length */
-	bool has_flexible_tail; /* STRUCT: ends with T x[] */
-	bool is_packed;
-	bool has_bit_fields; /* STRUCT, UNION: at any depth */
+	bool has_flexible_tail; /* STRUCT: ends with T x[], T x[0], or a struct that does */
+	bool is_packed;         /* STRUCT, UNION: as a whole; single members may be besides */
+	bool has_bit_fields;    /* STRUCT, UNION, ARRAY: at any depth */
 	bool target_const; /* POINTER, ARRAY: what it points to, or its elements, are const */
+	/* Levels of types below this one, where a struct behind a pointer counts as none: so
+	 * recursion into members, elements, pointers and functions is bounded, as long as it
+	 * does not go through a pointer into a struct. At most TYPE_DEPTH_MAX. */
+	unsigned depth;
 	size_t size, alignment; /* as sizeof and _Alignof; 0 if not complete */
-	const char *name;  /* typedef-less spelling for messages: "unsigned int", "struct point" */
+	/* Typedef-less spelling for messages: "unsigned int", "struct point"; of a struct
+	 * without a tag, its typedef or "<unnamed struct>"; NULL: pointer, array, function,
+	 * for which there is sffi__type_print. */
+	const char *name;
 	const struct type *target; /* POINTER: to; ARRAY: elements */
 	size_t count;      /* ARRAY: elements; STRUCT, UNION: members */
 	struct member *members;
 	const struct function_type *function; /* FUNCTION */
+	struct type *staged; /* the parser's own: the body in a text that is still being read */
 };
 
 struct member {
 	const char *name; /* NULL: anonymous struct or union */
 	const struct type *type;
 	size_t offset;       /* bytes from the start of the struct */
-	unsigned bit_offset; /* of a bit-field, from offset; offset is that of its storage unit */
-	unsigned bit_width;  /* 0: no bit-field */
+	/* Of a bit-field, from offset. The unit at offset, of the type's size, lies in the
+	 * struct and holds the whole field; where packing leaves no such unit, offset is
+	 * that of the first byte with a bit of the field. Unnamed bit-fields are left out. */
+	unsigned bit_offset;
+	unsigned bit_width; /* 0: no bit-field */
 };
 
 struct parameter {
@@ -85,14 +108,19 @@ void sffi__scope_free(struct scope *);
  * SFFI_ENOMEM. */
 sffi_status sffi__scope_declare(struct scope *, const char *text);
 
-/* Parses one function declaration, with or without the final ';', and says its name. */
+/* Parses one function declaration, with or without the final ';', and says its name. The
+ * function is not entered into the scope (so one name may be declared in several ways, as
+ * variadic functions need it), the structs that it mentions are. name may be NULL: then a
+ * function without a name, a pointer to a function, and a typedef of either will do, as a
+ * callback is declared: "int (*)(const void *, const void *)". */
 sffi_status sffi__scope_declare_function(struct scope *, const char *text, const char **name,
 					 const struct function_type **);
 
 /* What was declared, here or in an outer scope; NULL: nothing of that kind and name. */
 const struct function_type *sffi__scope_function(const struct scope *, const char *name);
 const struct type *sffi__scope_global(const struct scope *, const char *name);
-/* A type by its C spelling: "struct point", "uint32_t *"; NULL with a sentence. */
+/* A type by its C spelling: "struct point", "uint32_t *"; NULL with a sentence. A struct
+ * must have been mentioned before. */
 const struct type *sffi__scope_type(struct scope *, const char *text);
 
 /* ---- length expressions -------------------------------------------------- */
@@ -109,7 +137,8 @@ sffi_status sffi__expression_evaluate(const struct expression *, expression_look
 /* Its text, as declared. */
 const char *sffi__expression_text(const struct expression *);
 
-/* The type as C text, "const char *", for messages. Writes at most size bytes. */
+/* The type as C text, "const char *", for messages. Writes at most size bytes, of which the
+ * last is a NUL. */
 void sffi__type_print(const struct type *, char *to, size_t size);
 
 #endif
