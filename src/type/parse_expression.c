@@ -242,27 +242,27 @@ static struct node *parse_binary(struct parser *parser, int lowest)
 	return left;
 }
 
-static struct node *parse_conditional(struct parser *parser)
+static struct node *parse_alternatives(struct parser *parser, struct node *condition,
+				       const struct token *token)
 {
-	struct node *condition = parse_binary(parser, 1), *yes, *no;
-	struct token token = parser->token;
+	struct node *yes = sffi__parse_expression(parser), *no;
 
-	if (!condition || !sffi__accept(parser, '?'))
-		return condition;
-	yes = sffi__parse_expression(parser);
 	if (!yes || !sffi__expect(parser, ':', "':' after the first alternative"))
 		return NULL;
 	no = sffi__parse_expression(parser);
-	return no ? node_new(parser, OPERATION_CONDITION, &token, condition, yes, no) : NULL;
+	return no ? node_new(parser, OPERATION_CONDITION, token, condition, yes, no) : NULL;
 }
 
 struct node *sffi__parse_expression(struct parser *parser)
 {
-	struct node *node;
+	struct node *node = parse_binary(parser, 1);
+	struct token token = parser->token;
 
+	if (!node || !sffi__accept(parser, '?'))
+		return node;
 	if (!sffi__enter(parser))
 		return NULL;
-	node = parse_conditional(parser);
+	node = parse_alternatives(parser, node, &token);
 	sffi__leave(parser);
 	return node;
 }

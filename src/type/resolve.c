@@ -79,15 +79,6 @@ static bool resolve_dereference(struct resolution *resolution, struct node *node
 			     node->name->text, "'");
 }
 
-/* Turns the node into the operand that is chosen. */
-static void become(struct node *node, const struct node *chosen)
-{
-	unsigned depth = node->depth;
-
-	*node = *chosen;
-	node->depth = depth;
-}
-
 static bool resolve(struct resolution *, struct node *);
 
 static bool compute(struct resolution *resolution, struct node *node)
@@ -110,32 +101,20 @@ static bool compute(struct resolution *resolution, struct node *node)
 	return true;
 }
 
-/* `0 && x`, `1 || x`, `1 ? x : y`: what is not chosen need not be right (1 ? 2 : 1 / 0). */
-static bool resolve_choice(struct resolution *resolution, struct node *node)
+/* In `0 && x` and `1 || x`, x need not be right, as in C. */
+static bool resolve_logic(struct resolution *resolution, struct node *node)
 {
-	struct node *first = node->operands[0], *second = node->operands[1];
-	bool is_condition = node->operation == OPERATION_CONDITION, is_true;
+	struct node *first = node->operands[0];
+	bool is_true;
 
 	if (!resolve(resolution, first))
 		return false;
-	if (first->operation == OPERATION_CONSTANT) {
-		is_true = first->value.bits;
-		if (is_condition) {
-			struct node *chosen = is_true ? second : node->operands[2];
-
-			if (!resolve(resolution, chosen))
-				return false;
-			become(node, chosen);
-			return true;
-		}
-		if (is_true == (node->operation == OPERATION_OR)) {
-			first->value = sffi__value_of(is_true);
-			become(node, first);
-			return true;
-		}
+	is_true = first->value.bits;
+	if (first->operation == OPERATION_CONSTANT && is_true == (node->operation == OPERATION_OR)) {
+		node->operands[1] = first;
+		return compute(resolution, node);
 	}
-	return resolve(resolution, second) &&
-	       (!is_condition || resolve(resolution, node->operands[2])) && compute(resolution, node);
+	return resolve(resolution, node->operands[1]) && compute(resolution, node);
 }
 
 /* As deep as the expression, which is at most EXPRESSION_DEPTH_MAX. */
@@ -153,8 +132,7 @@ static bool resolve(struct resolution *resolution, struct node *node)
 		return resolve_dereference(resolution, node);
 	case OPERATION_AND:
 	case OPERATION_OR:
-	case OPERATION_CONDITION:
-		return resolve_choice(resolution, node);
+		return resolve_logic(resolution, node);
 	default:
 		for (i = 0; i < 3 && node->operands[i]; i++)
 			if (!resolve(resolution, node->operands[i]))

@@ -61,7 +61,7 @@ struct type {
 	 * for which there is sffi__type_print. */
 	const char *name;
 	const struct type *target; /* POINTER: to; ARRAY: elements */
-	size_t count;      /* ARRAY: elements; STRUCT, UNION: members */
+	size_t count;      /* ARRAY: elements; STRUCT, UNION: members; an enum: constants */
 	struct member *members;
 	const struct function_type *function; /* FUNCTION */
 	struct type *staged; /* the parser's own: the body in a text that is still being read */
