@@ -89,6 +89,11 @@ static bool parse_width(struct parser *parser, struct field *field)
 
 	if (type->kind != TYPE_INTEGER && type->kind != TYPE_BOOL)
 		return sffi__fail_at(parser, &field->token, "a bit-field must have an integer type");
+	/* Integers are aligned to their size, unless a typedef changed that. */
+	if (type->alignment != type->size)
+		return sffi__fail_at(parser, &field->token,
+				     "compilers disagree on bit-fields of a type with an alignment of "
+				     "its own");
 	if (!sffi__parse_constant(parser, &width, &start))
 		return false;
 	if (width < 0 || width > (__int128)limit)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Records whose layouts are known to be got wrong; the other table is drawn at random. */
+RECORD(struct, plain, , PLAIN(a) PLAIN(b) PLAIN(c), char a; int b; char c;)
+RECORD(struct, tail_padding, , PLAIN(a) PLAIN(b), struct { long x; char y; } a; char b;)
+RECORD(struct, flexible, , PLAIN(a), char a; long tail[];)
+RECORD(struct, flexible_packed, __attribute__((packed)), PLAIN(a), char a; long tail[];)
+RECORD(struct, zero_length, , PLAIN(a) PLAIN(tail), char a; double tail[0];)
+RECORD(struct, nothing, , , )
+RECORD(union, of_arrays, , PLAIN(a) PLAIN(b), char a[13]; int b;)
+RECORD(struct, two_dimensions, , PLAIN(a) PLAIN(b), char x; short a[3][5]; char b[2][2][2];)
+RECORD(struct, pointers, , PLAIN(self) PLAIN(call) PLAIN(calls),
+       char c; struct pointers *self; void (*call)(struct pointers *, int); int (*calls[3])(void);)
+RECORD(struct, anonymous, , PLAIN(a) PLAIN(b) PLAIN(c) PLAIN(d),
+       char a; union { struct { char b; long c; }; short d; };)
+RECORD(struct, bits_share_a_unit, , BITS(a) BITS(b) BITS(c), int a : 3; int b : 5; int c : 24;)
+RECORD(struct, bits_cross_a_unit, , BITS(a) BITS(b), int a : 20; int b : 13;)
+RECORD(struct, bits_after_a_char, , PLAIN(a) BITS(b) BITS(c), char a; int b : 8; int c : 17;)
+RECORD(struct, bits_of_mixed_types, , BITS(a) BITS(b) BITS(c) BITS(d),
+       unsigned a : 7; unsigned char b : 3; long c : 40; short d : 2;)
+RECORD(struct, bits_before_a_char, , BITS(a) PLAIN(b), int a : 9; char b;)
+RECORD(struct, bits_of_width_0, , BITS(a) BITS(b) PLAIN(c), char a : 3; int : 0; char b : 3; char c;)
+RECORD(struct, bits_unnamed, , PLAIN(a) BITS(b), char a; long : 3; char b : 2;)
+RECORD(struct, bits_only_unnamed, , , int : 5;)
+RECORD(struct, bits_0_only, , PLAIN(a) PLAIN(b), char a; long : 0; char b;)
+RECORD(struct, bits_of_bool, , BITS(a) BITS(b) PLAIN(c), _Bool a : 1; _Bool b : 1; _Bool c;)
+RECORD(struct, bits_packed, __attribute__((packed)), BITS(a) BITS(b) BITS(c) PLAIN(d),
+       int a : 3; long b : 62; int c : 30; char d;)
+RECORD(struct, bits_packed_0, __attribute__((packed)), BITS(a) BITS(b), int a : 3; int : 0; int b : 5;)
+RECORD(struct, bits_packed_one, , BITS(a) BITS(b), char a : 5; int b : 30 __attribute__((packed));)
+RECORD(struct, bits_aligned, , BITS(a) BITS(b), int a : 3; int b : 3 __attribute__((aligned(8)));)
+RECORD(struct, bits_of_int128, , BITS(a) BITS(b), __int128 a : 70; __int128 b : 60;)
+RECORD(union, bits_in_union, , BITS(a) BITS(b), int a : 3; long b : 33;)
+RECORD(union, bits_in_union_unnamed, , PLAIN(a), char a; long : 33;)
+RECORD(struct, packed, __attribute__((packed)), PLAIN(a) PLAIN(b) PLAIN(c), char a; long b; short c;)
+RECORD(struct, packed_aligned, __attribute__((packed, aligned(4))), PLAIN(a) PLAIN(b), char a; long b;)
+RECORD(struct, packed_member, , PLAIN(a) PLAIN(b), char a; long b __attribute__((packed));)
+RECORD(struct, packed_aligned_member, __attribute__((packed)), PLAIN(a) PLAIN(b),
+       char a; long b __attribute__((aligned(2)));)
+RECORD(struct, packed_outside_only, __attribute__((packed)), PLAIN(a) PLAIN(b),
+       char a; struct { char x; long y; } b;)
+RECORD(struct, aligned_member, , PLAIN(a) PLAIN(b), char a; char b __attribute__((aligned(32)));)
+RECORD(struct, aligned_less, , PLAIN(a) PLAIN(b), char a; long b __attribute__((aligned(2)));)
+RECORD(struct, aligned_most, __attribute__((aligned)), PLAIN(a), char a;)
+RECORD(struct, aligned_first, , PLAIN(a) PLAIN(b), __attribute__((aligned(8))) char a, b;)
+RECORD(struct, aligned_as, , PLAIN(a) PLAIN(b), char a; _Alignas(16) char b;)
+RECORD(struct, aligned_as_type, , PLAIN(a) PLAIN(b), char a; _Alignas(double) char b;)
+RECORD(struct, of_typedefs, , PLAIN(a) PLAIN(b) PLAIN(c), char a; long2 b; int16 c;)
+RECORD(struct, of_enums, , PLAIN(a) PLAIN(b) PLAIN(c), enum tiny a; enum color b; enum wide c;)
+RECORD(struct, sized_by_expression, , PLAIN(a) PLAIN(b),
+       char a[sizeof(struct small) * 2 + BLUE / 3]; int b[(1 << 3) - 5 ? 2 : 9];)
