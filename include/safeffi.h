@@ -100,7 +100,7 @@ typedef struct {
 	sffi_on_fault on_fault;
 	unsigned share;      /* SFFI_SHARE_*; clone workers only */
 	unsigned timeout_ms; /* of every call; 0: none */
-	unsigned spin_ns;    /* how long to spin before sleeping; 0: default (20000) */
+	unsigned spin_ns;    /* how long to spin before sleeping; 0: default (50000) */
 	bool one_thread;     /* run every callee on the worker's main thread */
 	bool spare;          /* keep a second worker ready */
 	/* Called with every worker's start, the first included, its libraries loaded, on

@@ -55,11 +55,13 @@ struct sffi_fault {
 	struct fault_overrun overrun;
 	struct fault_buffer *buffers; /* owned */
 	size_t buffer_count;
-	uintptr_t stack_guard, stack_low, stack_high; /* the callee's stack: guard page below low; 0: unknown */
+	uintptr_t stack_guard, stack_low, stack_high; /* the callee's; 0: unknown */
 	uintptr_t zone_low, zone_high;   /* the worker's zone */
 	uintptr_t arena_low, arena_high;
-	uintptr_t stack_address; /* of the copy's first byte in the worker */
-	unsigned char *stack;  /* owned: the stack from sp upwards */
+	/* Owned: the stack from sp upwards; from stack_low if sp is in the guard page, as it
+	 * is after most overflows. stack_address is its first byte's in the worker. */
+	uintptr_t stack_address;
+	unsigned char *stack;
 	size_t stack_size;
 	char *maps;            /* owned: /proc/<pid>/maps as text, NUL-terminated, or NULL */
 	/* Worked out on demand, under `lock`: */

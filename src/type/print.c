@@ -10,7 +10,8 @@ struct output {
 	size_t left; /* with the NUL */
 };
 
-static void __attribute__((format(printf, 2, 3))) put(struct output *output, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+put(struct output *output, const char *format, ...)
 {
 	va_list arguments;
 	int length;
@@ -57,7 +58,8 @@ static void put_before(struct output *output, const struct type *type, bool is_c
 		if (is_full(output))
 			return;
 		put_space(output);
-		put(output, "%s*%s", binds_closer(type->target) ? "(" : "", is_const ? "const " : "");
+		put(output, "%s*%s", binds_closer(type->target) ? "(" : "",
+		    is_const ? "const " : "");
 		break;
 	case TYPE_ARRAY:
 		put_before(output, type->target, type->target_const);

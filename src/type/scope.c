@@ -26,7 +26,7 @@ void sffi__scope_free(struct scope *scope)
 {
 	if (!scope)
 		return;
-	sffi__arena_free(&scope->arena);
+	sffi__pool_free(&scope->pool);
 	free(scope->buckets);
 	free(scope);
 }
@@ -56,7 +56,8 @@ static struct name *find(const struct scope *scope, const char *text, size_t len
 	struct name *name;
 
 	for (name = *bucket_of(scope, hash); name; name = name->chain)
-		if (name->hash == hash && name->length == length && !memcmp(name->text, text, length))
+		if (name->hash == hash && name->length == length &&
+		    !memcmp(name->text, text, length))
 			return name;
 	return NULL;
 }
@@ -86,7 +87,7 @@ struct name *sffi__scope_enter(struct scope *scope, const char *text, size_t len
 
 	if (name)
 		return name;
-	name = sffi__arena_alloc(&scope->arena, sizeof *name + length + 1);
+	name = sffi__pool_alloc(&scope->pool, sizeof *name + length + 1);
 	if (!name)
 		return NULL;
 	memcpy(name->text, text, length);
@@ -121,7 +122,7 @@ static void remove_newest(struct scope *scope)
 /* ---- lookup ---- */
 
 static const struct binding *look_up(const struct scope *scope, const char *text, size_t length,
-				     bool tag)
+                                     bool tag)
 {
 	for (; scope; scope = scope->outer) {
 		const struct name *name = find(scope, text, length);
@@ -136,7 +137,7 @@ static const struct binding *look_up(const struct scope *scope, const char *text
 const struct binding *sffi__scope_ordinary(const struct scope *scope, const struct name *name)
 {
 	return name->ordinary ? name->ordinary
-			      : look_up(scope->outer, name->text, name->length, false);
+	                      : look_up(scope->outer, name->text, name->length, false);
 }
 
 const struct binding *sffi__scope_tag(const struct scope *scope, const struct name *name)
@@ -145,7 +146,7 @@ const struct binding *sffi__scope_tag(const struct scope *scope, const struct na
 }
 
 static const struct type *declared(const struct scope *scope, const char *text,
-				   enum binding_kind kind)
+                                   enum binding_kind kind)
 {
 	const struct binding *binding = look_up(scope, text, strlen(text), false);
 
@@ -170,13 +171,13 @@ void sffi__transaction_begin(struct transaction *transaction, struct scope *scop
 {
 	memset(transaction, 0, sizeof *transaction);
 	transaction->scope = scope;
-	transaction->memory = sffi__arena_mark(&scope->arena);
+	transaction->memory = sffi__pool_mark(&scope->pool);
 	transaction->newest_name = scope->newest;
 }
 
 static struct change *note(struct transaction *transaction)
 {
-	struct change *change = sffi__arena_alloc(&transaction->notes, sizeof *change);
+	struct change *change = sffi__pool_alloc(&transaction->notes, sizeof *change);
 
 	if (!change)
 		return NULL;
@@ -186,7 +187,7 @@ static struct change *note(struct transaction *transaction)
 }
 
 bool sffi__transaction_bind(struct transaction *transaction, struct binding **slot,
-			    struct binding *binding)
+                            struct binding *binding)
 {
 	struct change *change = note(transaction);
 
@@ -199,7 +200,7 @@ bool sffi__transaction_bind(struct transaction *transaction, struct binding **sl
 }
 
 bool sffi__transaction_complete(struct transaction *transaction, struct type *type,
-				struct type *body)
+                                struct type *body)
 {
 	struct change *change = note(transaction);
 
@@ -234,7 +235,7 @@ void sffi__transaction_keep(struct transaction *transaction)
 	for (change = transaction->newest; change; change = change->earlier)
 		if (change->type)
 			become(change->type);
-	sffi__arena_free(&transaction->notes);
+	sffi__pool_free(&transaction->notes);
 }
 
 void sffi__transaction_undo(struct transaction *transaction)
@@ -250,6 +251,6 @@ void sffi__transaction_undo(struct transaction *transaction)
 	}
 	while (scope->newest != transaction->newest_name)
 		remove_newest(scope);
-	sffi__arena_release(&scope->arena, transaction->memory);
-	sffi__arena_free(&transaction->notes);
+	sffi__pool_release(&scope->pool, transaction->memory);
+	sffi__pool_free(&transaction->notes);
 }

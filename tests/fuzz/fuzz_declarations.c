@@ -44,9 +44,10 @@ static void walk_record(const struct type *type)
 
 	for (i = 0; i < type->count; i++) {
 		const struct member *member = &type->members[i];
-		size_t end = member->bit_width
-				     ? (member->offset * 8 + member->bit_offset + member->bit_width + 7) / 8
-				     : member->offset + member->type->size;
+		size_t end = member->bit_width ? (member->offset * 8 + member->bit_offset +
+		                                  member->bit_width + 7) /
+		                                         8
+		                               : member->offset + member->type->size;
 
 		check(end <= type->size, "a member lies in its struct");
 		check(member->type->depth < type->depth, "a member is less deep than its struct");

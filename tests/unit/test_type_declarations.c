@@ -99,7 +99,8 @@ START_TEST(types_are_read_in_every_spelling)
 {
 	const struct spelling *spelling = &spellings[_i];
 
-	declare("struct point { int x, y; }; typedef struct { char c; } named; enum color { RED };");
+	declare("struct point { int x, y; }; typedef struct { char c; } named; enum color { RED "
+	        "};");
 	check_print(type_of(spelling->text), spelling->printed);
 }
 END_TEST
@@ -110,18 +111,60 @@ struct scalar {
 	bool is_signed;
 };
 
-#define SCALAR(type) { #type, sizeof(type), (type)-1 < (type)1 }
+#define SCALAR(type)                                                                               \
+	{                                                                                          \
+#type, sizeof(type), (type)-1 < (type)1                                            \
+	}
 static const struct scalar scalars[] = {
-	SCALAR(char), SCALAR(signed char), SCALAR(unsigned char), SCALAR(short), SCALAR(int),
-	SCALAR(unsigned), SCALAR(long), SCALAR(unsigned long), SCALAR(long long), SCALAR(__int128),
-	SCALAR(unsigned __int128), SCALAR(int8_t), SCALAR(uint8_t), SCALAR(int16_t), SCALAR(uint16_t),
-	SCALAR(int32_t), SCALAR(uint32_t), SCALAR(int64_t), SCALAR(uint64_t), SCALAR(int_least8_t),
-	SCALAR(uint_least16_t), SCALAR(int_fast8_t), SCALAR(int_fast16_t), SCALAR(int_fast32_t),
-	SCALAR(uint_fast64_t), SCALAR(intmax_t), SCALAR(uintmax_t), SCALAR(intptr_t),
-	SCALAR(uintptr_t), SCALAR(size_t), SCALAR(ssize_t), SCALAR(ptrdiff_t), SCALAR(wchar_t),
-	SCALAR(off_t), SCALAR(time_t), SCALAR(pid_t), SCALAR(uid_t), SCALAR(gid_t), SCALAR(mode_t),
-	SCALAR(dev_t), SCALAR(ino_t), SCALAR(nlink_t), SCALAR(blksize_t), SCALAR(blkcnt_t),
-	SCALAR(clock_t), SCALAR(clockid_t), SCALAR(suseconds_t), SCALAR(id_t), SCALAR(key_t),
+	SCALAR(char),
+	SCALAR(signed char),
+	SCALAR(unsigned char),
+	SCALAR(short),
+	SCALAR(int),
+	SCALAR(unsigned),
+	SCALAR(long),
+	SCALAR(unsigned long),
+	SCALAR(long long),
+	SCALAR(__int128),
+	SCALAR(unsigned __int128),
+	SCALAR(int8_t),
+	SCALAR(uint8_t),
+	SCALAR(int16_t),
+	SCALAR(uint16_t),
+	SCALAR(int32_t),
+	SCALAR(uint32_t),
+	SCALAR(int64_t),
+	SCALAR(uint64_t),
+	SCALAR(int_least8_t),
+	SCALAR(uint_least16_t),
+	SCALAR(int_fast8_t),
+	SCALAR(int_fast16_t),
+	SCALAR(int_fast32_t),
+	SCALAR(uint_fast64_t),
+	SCALAR(intmax_t),
+	SCALAR(uintmax_t),
+	SCALAR(intptr_t),
+	SCALAR(uintptr_t),
+	SCALAR(size_t),
+	SCALAR(ssize_t),
+	SCALAR(ptrdiff_t),
+	SCALAR(wchar_t),
+	SCALAR(off_t),
+	SCALAR(time_t),
+	SCALAR(pid_t),
+	SCALAR(uid_t),
+	SCALAR(gid_t),
+	SCALAR(mode_t),
+	SCALAR(dev_t),
+	SCALAR(ino_t),
+	SCALAR(nlink_t),
+	SCALAR(blksize_t),
+	SCALAR(blkcnt_t),
+	SCALAR(clock_t),
+	SCALAR(clockid_t),
+	SCALAR(suseconds_t),
+	SCALAR(id_t),
+	SCALAR(key_t),
 };
 #undef SCALAR
 
@@ -150,7 +193,7 @@ END_TEST
 START_TEST(a_typedefs_const_is_its_own)
 {
 	declare("typedef char *str; typedef const int constant; typedef int pair[2];"
-		"typedef const pair const_pair; typedef int grid[2][3];");
+	        "typedef const pair const_pair; typedef int grid[2][3];");
 	ck_assert(!type_of("const str")->target_const);
 	ck_assert(type_of("const str *")->target_const);
 	ck_assert(!type_of("const str *")->target->target_const);
@@ -168,11 +211,12 @@ START_TEST(enums_have_values_and_sizes)
 {
 	const struct type *type;
 
-	declare("enum a { A, B = 5, C, D = B << 2 | 1, E = 'a', F = sizeof(long) * 2, G = -1 ? 7 : 8 };"
-		"enum b { N = -1, P = 0x7fffffff }; enum c { L = 0x80000000 };"
-		"enum d { W = -1, X = 0x80000000 }; enum e { Z = 0xffffffffffffffff };"
-		"extern char values[A + 1][B][C][D][E][F][G]; enum g { Y = ~0u, T = 1 << 31 > 0 };"
-		"extern char y[Y == 0xffffffff ? 4 : 5], t[T + 1];");
+	declare("enum a { A, B = 5, C, D = B << 2 | 1, E = 'a', F = sizeof(long) * 2, G = -1 ? 7 : "
+	        "8 };"
+	        "enum b { N = -1, P = 0x7fffffff }; enum c { L = 0x80000000 };"
+	        "enum d { W = -1, X = 0x80000000 }; enum e { Z = 0xffffffffffffffff };"
+	        "extern char values[A + 1][B][C][D][E][F][G]; enum g { Y = ~0u, T = 1 << 31 > 0 };"
+	        "extern char y[Y == 0xffffffff ? 4 : 5], t[T + 1];");
 	type = sffi__scope_global(scope, "values");
 	ck_assert_uint_eq(type->size, 1u * 5 * 6 * 21 * 97 * 16 * 7);
 	ck_assert(!type_of("enum a")->is_signed && type_of("enum a")->size == 4);
@@ -209,7 +253,7 @@ START_TEST(an_inner_scope_sees_the_outer_one)
 
 	declare("struct s { int x; }; typedef struct s t; enum { N = 3 }; int f(t);");
 	ck_assert(!sffi__scope_declare(inner, "extern t a[N]; struct s *p; struct s { char c; };"
-					      "extern struct s own;"));
+	                                      "extern struct s own;"));
 	ck_assert_uint_eq(sffi__scope_global(inner, "a")->size, 12);
 	ck_assert_ptr_nonnull(sffi__scope_function(inner, "f"));
 	ck_assert_ptr_null(sffi__scope_global(scope, "a"));
@@ -242,7 +286,7 @@ END_TEST
 START_TEST(arrays_and_functions_become_pointers)
 {
 	const struct function_type *type =
-		function("int f(int a[3], int b[][4], int c(long), const char *d[], int (*e)[2])");
+	        function("int f(int a[3], int b[][4], int c(long), const char *d[], int (*e)[2])");
 
 	check_print(type->parameters[0].type, "int *");
 	ck_assert(type->parameters[0].is_array);
@@ -259,14 +303,14 @@ END_TEST
 START_TEST(functions_of_functions_are_read)
 {
 	declare("typedef int (*compare)(const void *, const void *);"
-		"void qsort(void *base, size_t count, size_t size, compare);"
-		"void (*signal(int number, void (*handler)(int)))(int);"
-		"extern int (*table[4])(compare);");
+	        "void qsort(void *base, size_t count, size_t size, compare);"
+	        "void (*signal(int number, void (*handler)(int)))(int);"
+	        "extern int (*table[4])(compare);");
 	check_print(sffi__scope_function(scope, "qsort")->parameters[3].type,
-		    "int (*)(const void *, const void *)");
+	            "int (*)(const void *, const void *)");
 	check_print(sffi__scope_function(scope, "signal")->result, "void (*)(int)");
 	check_print(sffi__scope_global(scope, "table"),
-		    "int (*[4])(int (*)(const void *, const void *))");
+	            "int (*[4])(int (*)(const void *, const void *))");
 }
 END_TEST
 
@@ -296,8 +340,8 @@ END_TEST
 
 START_TEST(words_are_words_only_before_types)
 {
-	const struct function_type *type = function(
-		"keep fd f(out int *a, keep const char *b, out keep long c[2], keep fd d, buffer e, token)");
+	const struct function_type *type = function("keep fd f(out int *a, keep const char *b, out "
+	                                            "keep long c[2], keep fd d, buffer e, token)");
 
 	ck_assert(type->keep_result);
 	ck_assert_int_eq(type->result->kind, TYPE_FD);
@@ -314,7 +358,7 @@ END_TEST
 START_TEST(words_are_names_elsewhere)
 {
 	const struct function_type *type =
-		function("int f(char *out, int keep, int fd, void *buffer, long token)");
+	        function("int f(char *out, int keep, int fd, void *buffer, long token)");
 
 	ck_assert(!type->parameters[0].is_out);
 	ck_assert_str_eq(type->parameters[0].name, "out");
@@ -332,7 +376,7 @@ START_TEST(words_may_be_declared_otherwise)
 	const struct function_type *type;
 
 	declare("typedef struct { int x; } buffer; typedef unsigned token; typedef long out;"
-		"typedef char fd; int keep(void); struct out { fd fd; };");
+	        "typedef char fd; int keep(void); struct out { fd fd; };");
 	type = function("fd f(buffer b, token t, out o, out)");
 	ck_assert_int_eq(type->result->kind, TYPE_INTEGER);
 	ck_assert_int_eq(type->parameters[0].type->kind, TYPE_STRUCT);
@@ -356,8 +400,10 @@ static const char *const harmless[] = {
 	"int f(int a, \\\n int b); un\\\nsigned g(voi\\\r\nd);",
 	"int (f)(int), *g(void), x, *y[3];",
 	"typedef struct tag tag; struct tag { tag *next; }; tag *make(tag value);",
-	"int f(int), f(int); extern int f(int); typedef int t; typedef int t; enum { A }; enum { A };",
-	"struct s { int x; }; struct s { int x; }; typedef struct { int y; } u; typedef struct { int y; } u;",
+	"int f(int), f(int); extern int f(int); typedef int t; typedef int t; enum { A }; enum { A "
+	"};",
+	"struct s { int x; }; struct s { int x; }; typedef struct { int y; } u; typedef struct { "
+	"int y; } u;",
 	"extern int x[]; extern int x[3]; extern int x[];",
 	"void f(int a[n], int n); void f(int b[m], int m);",
 	"double complex csqrt(double complex z); void f(float complex *);",
@@ -380,8 +426,8 @@ END_TEST
 START_TEST(a_failure_leaves_nothing)
 {
 	ck_assert_int_eq(sffi__scope_declare(scope, "int f(void); struct s { int x; }; enum { A };"
-						    "typedef int t; int g(mistake);"),
-			 SFFI_EDECL);
+	                                            "typedef int t; int g(mistake);"),
+	                 SFFI_EDECL);
 	ck_assert_ptr_null(sffi__scope_function(scope, "f"));
 	ck_assert_ptr_null(sffi__scope_type(scope, "struct s"));
 	ck_assert_ptr_null(sffi__scope_type(scope, "t"));
@@ -396,7 +442,8 @@ START_TEST(many_declarations_are_read)
 	char *text = malloc(count * 64), *at = text;
 
 	for (i = 0; i < count; i++)
-		at += sprintf(at, "struct s%zu { int a; }; struct s%zu *f%zu(int a%zu);\n", i, i, i, i);
+		at += sprintf(at, "struct s%zu { int a; }; struct s%zu *f%zu(int a%zu);\n", i, i, i,
+		              i);
 	declare(text);
 	declare(text);
 	ck_assert_ptr_nonnull(sffi__scope_function(scope, "f19999"));
@@ -413,9 +460,9 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_loop_test(tests, types_are_read_in_every_spelling, 0,
-			    (int)(sizeof spellings / sizeof *spellings));
+	                    (int)(sizeof spellings / sizeof *spellings));
 	tcase_add_loop_test(tests, integers_are_as_the_compiler_has_them, 0,
-			    (int)(sizeof scalars / sizeof *scalars));
+	                    (int)(sizeof scalars / sizeof *scalars));
 	tcase_add_test(tests, bytes_are_told_from_plain_char);
 	tcase_add_test(tests, a_typedefs_const_is_its_own);
 	tcase_add_test(tests, enums_have_values_and_sizes);
@@ -430,7 +477,7 @@ int main(void)
 	tcase_add_test(tests, words_are_names_elsewhere);
 	tcase_add_test(tests, words_may_be_declared_otherwise);
 	tcase_add_loop_test(tests, harmless_things_are_read, 0,
-			    (int)(sizeof harmless / sizeof *harmless));
+	                    (int)(sizeof harmless / sizeof *harmless));
 	tcase_add_test(tests, a_failure_leaves_nothing);
 	tcase_add_test(tests, many_declarations_are_read);
 	suite_add_tcase(suite, tests);

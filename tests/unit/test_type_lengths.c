@@ -24,16 +24,23 @@ static bool look_up(void *context, size_t index, bool dereference, uint64_t *val
 	*is_signed = index == 3;
 	ck_assert_int_eq(dereference, index == 4);
 	switch (index) {
-	case 1: *value = arguments->n; return true;
-	case 2: *value = arguments->m; return true;
-	case 3: *value = (uint64_t)arguments->s; return true;
+	case 1:
+		*value = arguments->n;
+		return true;
+	case 2:
+		*value = arguments->m;
+		return true;
+	case 3:
+		*value = (uint64_t)arguments->s;
+		return true;
 	case 4:
 		if (arguments->p)
 			*value = *arguments->p;
 		else
 			sffi__fail(SFFI_EINVAL, "p is NULL");
 		return arguments->p;
-	default: return false;
+	default:
+		return false;
 	}
 }
 
@@ -51,7 +58,8 @@ static sffi_status evaluate(const char *length, struct arguments *arguments, uin
 	ck_assert_msg(!status, "%s: %s", text, sffi_error());
 	ck_assert_ptr_nonnull(function->parameters[0].length);
 	ck_assert_str_eq(sffi__expression_text(function->parameters[0].length), length);
-	status = sffi__expression_evaluate(function->parameters[0].length, look_up, arguments, value);
+	status = sffi__expression_evaluate(function->parameters[0].length, look_up, arguments,
+	                                   value);
 	sffi__scope_free(scope);
 	return status;
 }
@@ -154,12 +162,16 @@ START_TEST(a_parameter_hides_a_constant)
 	uint64_t value;
 
 	ck_assert(!sffi__scope_declare(scope, "enum { n = 4 };"));
-	ck_assert(!sffi__scope_declare_function(scope, "void f(int x[n\n /  1], int n)", &name, &function));
-	ck_assert(!sffi__expression_evaluate(function->parameters[0].length, look_up, &arguments, &value));
+	ck_assert(!sffi__scope_declare_function(scope, "void f(int x[n\n /  1], int n)", &name,
+	                                        &function));
+	ck_assert(!sffi__expression_evaluate(function->parameters[0].length, look_up, &arguments,
+	                                     &value));
 	ck_assert_uint_eq(value, 9);
 	ck_assert_str_eq(sffi__expression_text(function->parameters[0].length), "n / 1");
-	ck_assert(!sffi__scope_declare_function(scope, "void f(int x[n], int m)", &name, &function));
-	ck_assert(!sffi__expression_evaluate(function->parameters[0].length, look_up, &arguments, &value));
+	ck_assert(
+	        !sffi__scope_declare_function(scope, "void f(int x[n], int m)", &name, &function));
+	ck_assert(!sffi__expression_evaluate(function->parameters[0].length, look_up, &arguments,
+	                                     &value));
 	ck_assert_uint_eq(value, 4);
 	sffi__scope_free(scope);
 }
@@ -174,7 +186,7 @@ int main(void)
 
 	tcase_add_loop_test(tests, lengths_have_values, 0, (int)(sizeof lengths / sizeof *lengths));
 	tcase_add_loop_test(tests, lengths_fail_with_a_sentence, 0,
-			    (int)(sizeof failures / sizeof *failures));
+	                    (int)(sizeof failures / sizeof *failures));
 	tcase_add_test(tests, a_parameter_hides_a_constant);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

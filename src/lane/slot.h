@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared memory of one worker: a control page, then one slot a lane.
+ *
+ * Every cache line has one writer. The host believes nothing that it reads here: it copies
+ * a value out once, checks the copy, and keeps its own state (sequence numbers, lengths,
+ * addresses) in private memory. The worker's side may be overwritten by the callee at any
+ * moment, and so may the host's, since both are mapped writable in the worker.
+ *
+ * The memory lies at the same address on both sides: the low end of the worker's zone.
+ */
+#ifndef SFFI_LANE_SLOT_H
+#define SFFI_LANE_SLOT_H
+
+#include "abi/abi.h"
+
+#include <stdatomic.h>
+
+/* What the host asks of a lane's thread. */
+enum lane_operation {
+	LANE_CALL,       /* frame */
+	LANE_BATCH,      /* integer[0]: frames, [1]: results, [2]: errors, [3]: count */
+	LANE_LOAD,       /* integer[0]: the name or 0; -> handle, load address; or error text in
+	                    the buffer at integer[1] of size integer[2] */
+	LANE_UNLOAD,     /* integer[0]: handle */
+	LANE_SYMBOL,     /* integer[0]: handle, [1]: name -> address */
+	LANE_START,      /* integer[0]: the lane whose thread to make -> 0 or errno */
+	LANE_END,        /* the lane's thread returns */
+	LANE_TAKE_FDS,   /* integer[0]: int array to fill, [1]: how many wait on the socket */
+	LANE_GIVE_FDS,   /* integer[0]: int array, [1]: count, [2]: close them here */
+	LANE_CLOSE_FDS,  /* integer[0]: int array, [1]: count */
+	LANE_MAP,        /* integer[0]: address, [1]: size, [2]: offset in the descriptor that
+	                    waits on the socket -> 0 or errno */
+	LANE_COPY,       /* integer[0]: to, [1]: from, [2]: size, inside the worker -> bytes */
+	LANE_OPERATION_COUNT
+};
+
+/* Lane 0 is the worker's main thread, which serves the host's main thread; with one_thread,
+ * everybody. Lane 1 is the manager, which makes the threads of all further lanes; it is
+ * itself made by lane 0, when the host first has a second thread. */
+enum { LANE_MAIN = 0, LANE_MANAGER = 1, LANE_FIRST = 2 };
+
+enum lane_event { LANE_RETURNED, LANE_FAULTED };
+
+struct lane_request { /* written by the host */
+	_Alignas(64) _Atomic uint32_t post; /* sequence number of the request */
+	_Atomic uint16_t cpu;               /* where the host thread was last seen */
+	_Atomic uint8_t sleeping;           /* the host sleeps on the reply's post */
+	uint8_t operation;
+	struct call_frame frame;
+};
+
+struct lane_reply { /* written by the worker */
+	_Alignas(64) _Atomic uint32_t post; /* the request that this answers */
+	_Atomic uint16_t cpu;
+	_Atomic uint8_t sleeping;
+	uint8_t event;
+	int32_t error; /* errno */
+	struct call_result result;
+};
+
+/* Written by the worker too, but not looked at while the host waits: a store to the line
+ * that the host spins on costs a transfer of it. */
+struct lane_progress {
+	_Alignas(64) uint32_t started; /* the request that the worker last took up */
+	uint32_t tid;                  /* of the lane's thread */
+};
+
+/* How a callee faulted: written by the worker's handler, the callee's to overwrite. */
+struct fault_record {
+	uint32_t kind; /* sffi_fault_kind */
+	int32_t signal, code, tid;
+	uint32_t lane;  /* or FAULT_NO_LANE */
+	uint8_t address_known, is_write, is_execute, has_registers;
+	uint64_t address;
+	struct machine_registers registers;
+};
+
+enum { FAULT_NO_LANE = 0xffffffffu };
+
+struct lane_slot {
+	struct lane_request request;
+	struct lane_reply reply;
+	struct lane_progress progress;
+	_Alignas(64) uint64_t stack[]; /* the frame's stack words, up to the slot's end */
+};
+
+enum {
+	LANES_MAX = 1024,
+	LANE_SLOT_SIZE = 16384,
+	LANE_STACK_WORDS = (LANE_SLOT_SIZE - sizeof(struct lane_slot)) / 8,
+	CONTROL_SIZE = 4096,
+	WORKER_LIBRARIES_SIZE = 60 * 1024,
+	WORKER_SHARED_SIZE = CONTROL_SIZE + WORKER_LIBRARIES_SIZE + LANES_MAX * LANE_SLOT_SIZE,
+};
+_Static_assert((int)LANE_STACK_WORDS >= (int)ABI_ARGUMENTS_MAX, "stack words of every call fit the slot");
+
+/* The control page: the host's orders at the worker's start, the worker's answer. */
+struct worker_control {
+	/* Written by the host before the start. */
+	uint64_t zone_low, zone_high;
+	uint64_t arena_low, arena_size;
+	uint64_t generation;
+	uint32_t spin_ns;
+	uint32_t manager;   /* make the manager's thread at once */
+	uint32_t libraries; /* NUL-terminated names, one after the other, "" the program */
+	/* Written by the worker. */
+	_Alignas(64) _Atomic uint32_t ready; /* enum worker_ready */
+	uint32_t libraries_loaded;           /* of them; then one failed */
+	struct {
+		uint64_t handle, base;
+	} library[64];
+	char loader_error[512];
+	_Alignas(64) _Atomic uint32_t faulted; /* 1: fault holds */
+	struct fault_record fault;
+};
+_Static_assert(sizeof(struct worker_control) <= CONTROL_SIZE, "the control page is one page");
+
+enum worker_ready { WORKER_STARTING, WORKER_READY, WORKER_LIBRARY_FAILED };
+
+static inline struct lane_slot *worker_slot(const struct worker_control *control, unsigned lane)
+{
+	return (struct lane_slot *)((char *)control + CONTROL_SIZE + WORKER_LIBRARIES_SIZE +
+				    (size_t)lane * LANE_SLOT_SIZE);
+}
+
+static inline char *worker_library_names(const struct worker_control *control)
+{
+	return (char *)control + CONTROL_SIZE;
+}
+
+#endif

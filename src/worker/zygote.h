@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zygote: a small clone of the host, made early, from which workers are made, and their
+ * parent. It sees to it that
+ * - making a worker costs the same whatever the host has become since;
+ * - no worker shows up in the host's own wait(), nor its SIGCHLD;
+ * - the end of a worker is noticed at once and told in a word that no callee can reach;
+ * - workers end with the host: the zygote's socket reports that, however it happens.
+ *
+ * There is one zygote that shares nothing with the host, and at most one that shares
+ * descriptors or the working directory: what a worker is to share, its zygote must.
+ */
+#ifndef SFFI_ZYGOTE_H
+#define SFFI_ZYGOTE_H
+
+#include "memory/zone.h"
+#include "safeffi.h"
+
+#include <stdatomic.h>
+
+/* One worker's state, written by the zygote; the worker does not have this memory. The
+ * number of a worker is that of its zone. */
+struct worker_status {
+	_Atomic uint32_t word; /* enum worker_state */
+	int32_t wait_status;   /* as waitpid's, when ENDED or STOPPED */
+};
+
+enum worker_state {
+	WORKER_NONE,
+	WORKER_RUNNING,
+	WORKER_STOPPED,   /* by SIGSTOP */
+	WORKER_ENDED,
+	WORKER_EXECUTED,  /* ended, after its program had been replaced by execve */
+	WORKER_ABANDONED, /* set by the host: it has given the worker up */
+};
+
+struct spawn_request {
+	unsigned zone;
+	bool exec;
+	int control_fd, arena_fd, carry_fd; /* borrowed */
+};
+
+/* Makes sure that the zygote runs. SFFI_ESYSTEM. */
+sffi_status sffi__zygote_start(unsigned share);
+/* Asks for a worker; sffi__zygote_spawned waits for the answer, once, in the same order.
+ * Between the two the zygote answers nobody else. SFFI_ESYSTEM. */
+sffi_status sffi__zygote_spawn(unsigned share, const struct spawn_request *);
+sffi_status sffi__zygote_spawned(unsigned share, unsigned zone, pid_t *pid, int *pidfd);
+/* The worker's status words; never freed. */
+struct worker_status *sffi__worker_status(unsigned zone);
+
+/* Takes a range of the host's memory out of zygotes and of workers made later. */
+void sffi__zygote_drop(uintptr_t low, uintptr_t high);
+
+/* Ends the zygotes; for a host's child, which must not use its parent's. */
+void sffi__zygote_forget(void);
+
+/* Code of the host at the zygote's start: whether it lies at the same address in a clone
+ * worker. */
+bool sffi__zygote_has_code(uintptr_t base);
+
+#endif

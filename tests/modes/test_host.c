@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* What the host notices of its workers: as little as possible. And they end with it. */
+#include "helper.h"
+
+#include <errno.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void until_gone(pid_t pid)
+{
+	struct timespec pause = { .tv_nsec = 2000000 };
+
+	for (int look = 0; look < 10000; look++) {
+		char path[64];
+
+		snprintf(path, sizeof path, "/proc/%d/exe", pid);
+		if (access(path, F_OK))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	ck_abort_msg("process %d is still there", pid);
+}
+
+/* A host that calls something that does not return, and tells its worker's pid. */
+static void be_host(int out, const char *declaration)
+{
+	sffi_options options;
+	sffi_domain *domain = NULL;
+	sffi_library *library = NULL;
+	sffi_function *function = NULL;
+	pid_t pid;
+
+	test_options(&options);
+	options.timeout_ms = 0;
+	if (sffi_domain_open(&domain, &options) ||
+	    sffi_library_open(&library, domain, test_victim("exits")) ||
+	    sffi_function_get(&function, library, declaration))
+		_exit(9);
+	pid = sffi_domain_pid(domain);
+	if (write(out, &pid, sizeof pid) != sizeof pid)
+		_exit(8);
+	sffi_call(function, NULL);
+	_exit(7);
+}
+
+static pid_t read_pid(int in)
+{
+	pid_t pid = 0;
+
+	ck_assert_int_eq(read(in, &pid, sizeof pid), sizeof pid);
+	return pid;
+}
+
+static const char *const endless[] = { "void loop_forever(void)", "void sleep_forever(void)",
+				       "void loop_unkillable(void)", "void loop_as_nobody(void)",
+				       "void loop_in_session(void)" };
+
+START_TEST(workers_end_with_the_host)
+{
+	int ends[2];
+	pid_t host, worker;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	host = fork();
+	if (!host)
+		be_host(ends[1], endless[_i]);
+	worker = read_pid(ends[0]);
+	usleep(20000); /* so that it usually is in the callee; either way it must end */
+	kill(host, SIGKILL);
+	waitpid(host, NULL, 0);
+	until_gone(worker);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
+START_TEST(an_interrupt_from_the_terminal_ends_all)
+{
+	int ends[2], terminal, status;
+	pid_t host, worker;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	host = forkpty(&terminal, NULL, NULL, NULL);
+	if (!host) {
+		signal(SIGINT, SIG_DFL);
+		be_host(ends[1], "void loop_forever(void)");
+	}
+	worker = read_pid(ends[0]);
+	ck_assert_int_eq(write(terminal, "\003", 1), 1);
+	ck_assert_int_eq(waitpid(host, &status, 0), host);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+	until_gone(worker);
+	close(terminal);
+}
+END_TEST
+
+START_TEST(workers_are_nobodys_children)
+{
+	sffi_domain *domain = test_open();
+	sffi_function *crash = test_victim_function(domain, "signals", "int null_read(void)");
+
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+	ck_assert_int_eq(sffi_call(crash, NULL), SFFI_EFAULT);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
+START_TEST(output_is_not_written_twice)
+{
+	char text[256] = "";
+	int ends[2], status;
+	ssize_t count;
+	pid_t host;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	host = fork();
+	if (!host) {
+		sffi_domain *domain;
+		sffi_function *ending;
+
+		dup2(ends[1], 1);
+		setvbuf(stdout, NULL, _IOFBF, 4096);
+		printf("once\n");
+		domain = test_open();
+		ending = test_victim_function(domain, "exits", "void do_exit(int status)");
+		sffi_call(ending, NULL, 0);
+		sffi_call(test_victim_function(domain, "good", "int print_line(const char *text)"), NULL,
+			  "from the callee");
+		sffi_domain_close(&domain);
+		fflush(stdout);
+		_exit(0);
+	}
+	close(ends[1]);
+	waitpid(host, &status, 0);
+	count = read(ends[0], text, sizeof text - 1);
+	ck_assert_int_gt(count, 0);
+	ck_assert_ptr_nonnull(strstr(text, "once\n"));
+	ck_assert_ptr_null(strstr(strstr(text, "once\n") + 1, "once\n"));
+}
+END_TEST
+
+START_TEST(the_hosts_own_fork_works)
+{
+	sffi_domain *domain = test_open();
+	sffi_library *good = test_load(domain, "good");
+	sffi_function *add = test_function(good, "int add(int, int)");
+	int status, sum = 0;
+	pid_t child = fork();
+
+	if (!child) {
+		sffi_domain *own = NULL;
+
+		if (sffi_call(add, &sum, 1, 2) != SFFI_ECLOSED || !strstr(sffi_error(), "forked"))
+			_exit(1);
+		sffi_domain_close(&domain);
+		if (sffi_domain_open(&own, NULL))
+			_exit(2);
+		test_still_works(own);
+		sffi_domain_close(&own);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	ck_ok(sffi_call(add, &sum, 1, 2));
+	ck_assert_int_eq(sum, 3);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
+START_TEST(regions_are_not_in_workers)
+{
+	enum { SIZE = 1 << 20 };
+	char *early = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *later = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sffi_domain *domain;
+	char byte;
+	int status;
+	pid_t child;
+
+	memset(early, 'e', SIZE);
+	memset(later, 'l', SIZE);
+	ck_ok(sffi_region_add(early, SIZE));
+	domain = test_open();
+	ck_ok(sffi_region_add(later, SIZE));
+	ck_assert_int_eq(sffi_read(domain, &byte, early + 5000, 1), SFFI_EADDRESS);
+	ck_ok(sffi_domain_restart(domain));
+	ck_assert_int_eq(sffi_read(domain, &byte, later + 5000, 1), SFFI_EADDRESS);
+	/* The host's own children have them. */
+	child = fork();
+	if (!child)
+		_exit(early[5000] == 'e' && later[5000] == 'l' ? 0 : 1);
+	waitpid(child, &status, 0);
+	ck_assert_int_eq(status, 0);
+	ck_ok(sffi_region_remove(early));
+	ck_ok(sffi_region_remove(later));
+	ck_assert_int_eq(sffi_region_remove(early), SFFI_EINVAL);
+	ck_assert_int_eq(sffi_region_add((void *)4096, 4096), SFFI_EINVAL);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
+START_TEST(one_domain_may_share)
+{
+	sffi_options options;
+	sffi_domain *domain, *second = NULL;
+	sffi_function *open_file, *change;
+	char text[32], directory[4096];
+	int file = -1;
+
+	if (test_is_exec())
+		return;
+	test_options(&options);
+	options.share = SFFI_SHARE_ALL;
+	domain = test_open_with(&options);
+	ck_refused(sffi_domain_open(&second, &options), SFFI_EINVAL, "shares");
+	open_file = test_victim_function(domain, "good", "int open_file(const char *path)");
+	ck_ok(sffi_call(open_file, &file, "/proc/self/comm"));
+	ck_assert_int_gt(read(file, text, sizeof text), 0);
+	close(file);
+	change = test_victim_function(domain, "good", "int change_directory(const char *path)");
+	ck_ok(sffi_call(change, NULL, "/proc"));
+	ck_assert_str_eq(getcwd(directory, sizeof directory), "/proc");
+	sffi_domain_close(&domain);
+	domain = test_open_with(&options);
+	test_still_works(domain);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	Suite *suite = suite_create("host");
+	TCase *tests = tcase_create("host");
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_loop_test(tests, workers_end_with_the_host, 0, 5);
+	tcase_add_test(tests, an_interrupt_from_the_terminal_ends_all);
+	tcase_add_test(tests, workers_are_nobodys_children);
+	tcase_add_test(tests, output_is_not_written_twice);
+	tcase_add_test(tests, the_hosts_own_fork_works);
+	tcase_add_test(tests, regions_are_not_in_workers);
+	tcase_add_test(tests, one_domain_may_share);
+	suite_add_tcase(suite, tests);
+	return test_main(argc, argv, suite);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "test_fault.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+	Suite *suite = suite_create("fault");
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, test_fault_maps());
+	suite_add_tcase(suite, test_fault_classify());
+	suite_add_tcase(suite, test_fault_symbolize());
+	suite_add_tcase(suite, test_fault_report());
+	suite_add_tcase(suite, test_fault_garbage());
+	runner = srunner_create(suite);
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
