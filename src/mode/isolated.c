@@ -43,6 +43,7 @@ enum lane_outcome sffi__isolated_request(struct lane *lane, enum lane_operation 
 	uint32_t *sequence = &lane->peer->sequence[LANE_MAIN];
 	enum lane_outcome outcome;
 
+	atomic_store_explicit(&lane->peer->latest, lane, memory_order_relaxed);
 	if (lane->index != LANE_MAIN)
 		return sffi__lane_request(lane, operation, deadline_ns);
 	lane->sequence = *sequence;

@@ -25,7 +25,7 @@ static sffi_status by_environment(sffi_mode *mode)
 	*mode = SFFI_ISOLATED;
 	if (!wanted || !*wanted)
 		return SFFI_OK;
-	for (*mode = SFFI_DIRECT; *mode < MODES; ++*mode)
+	for (*mode = SFFI_DIRECT; (unsigned)*mode < MODES; ++*mode)
 		if (!strcmp(wanted, names[*mode]))
 			return SFFI_OK;
 	return sffi__fail(SFFI_EINVAL, "SAFEFFI_MODE is '%.40s'; it must be one of direct, guarded, "

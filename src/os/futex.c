@@ -95,12 +95,9 @@ int sffi__os_futex_wait_two(_Atomic uint32_t *first, uint32_t first_expected,
 	if (atomic_load(second) != second_expected)
 		return -EAGAIN;
 	look = sffi__os_now_ns() + LOOK_NS;
-	if (!deadline_ns || look < deadline_ns) {
-		int result = sffi__os_futex_wait(first, first_expected, look);
-
-		return result == -ETIMEDOUT ? 0 : result;
-	}
-	return sffi__os_futex_wait(first, first_expected, deadline_ns);
+	if (deadline_ns && deadline_ns < look)
+		look = deadline_ns;
+	return sffi__os_futex_wait(first, first_expected, look);
 }
 
 void sffi__os_futex_wake(_Atomic uint32_t *word, int waiters)

@@ -42,7 +42,7 @@ enum { OS_NO_DEADLINE = 0 };
  * different; -ETIMEDOUT; -EINTR. */
 int sffi__os_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 /* Waits while both words are as expected. Without the kernel's help the second one is
- * only looked at every few milliseconds: returns as if woken. */
+ * only looked at every few milliseconds: -ETIMEDOUT may then come early. */
 int sffi__os_futex_wait_two(_Atomic uint32_t *first, uint32_t first_expected,
 			    _Atomic uint32_t *second, uint32_t second_expected,
 			    uint64_t deadline_ns);

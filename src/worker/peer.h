@@ -31,6 +31,8 @@ struct peer {
 	unsigned next_lane;    /* never used yet */
 	unsigned ended[LANES_MAX];
 	unsigned ended_first, ended_count; /* a ring of lanes to use again, oldest first */
+	/* The lane that last made a call: the likely culprit of a death without a word. */
+	_Atomic(const void *) latest;
 	/* What brought it down; set once, under the domain's lock. */
 	sffi_fault *fault;
 };

@@ -229,6 +229,22 @@ static sffi_status tell(sffi_status status, const sffi_fault *fault, const struc
 	return sffi__fail(status, "%s: %s", what, summary);
 }
 
+/* A worker that ended without a word, by _exit or SIGKILL, does not say whose callee it was.
+ * Of several calls in flight the one made last is most likely; the others give its thread
+ * time to take the fault down as its own. */
+static void let_culprit_first(const struct lane *lane)
+{
+	enum { PATIENCE_MS = 50 };
+	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * 1000000ull;
+	struct peer *peer = lane->peer;
+
+	if (atomic_load(&peer->control->faulted) || atomic_load(&peer->latest) == lane)
+		return;
+	while (atomic_load(&lane->domain->peer) == peer && sffi__os_now_ns() < end)
+		sffi__os_futex_wait(&peer->status->word, atomic_load(&peer->status->word),
+				    sffi__os_now_ns() + 1000000);
+}
+
 sffi_status sffi__worker_failed(struct lane *lane, enum lane_outcome outcome,
 				const struct fault_scene *scene)
 {
@@ -238,6 +254,8 @@ sffi_status sffi__worker_failed(struct lane *lane, enum lane_outcome outcome,
 	bool started = false;
 	char sentence[1024];
 
+	if (outcome == LANE_WORKER_DIED)
+		let_culprit_first(lane);
 	pthread_mutex_lock(&domain->lock);
 	if (atomic_load(&domain->peer) == peer && !peer->fault) {
 		status = status_of(outcome);

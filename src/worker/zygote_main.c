@@ -144,6 +144,7 @@ static _Noreturn void be_reserve(int socket, pid_t zygote)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != zygote)
 		_exit(0);
+	prctl(PR_SET_NAME, RESERVE_NAME);
 	if (sffi__os_receive(socket, &request, sizeof request, received, &count, 0) != sizeof request)
 		_exit(0);
 	sort_descriptors(&request, received, count, fds);

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #define WORKER_NAME "safeffi-worker"
+#define RESERVE_NAME "safeffi-reserve"
 
 /* The program safeffi-worker finds its memory at these descriptors, its zone's number in
  * its first argument. */

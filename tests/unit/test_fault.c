@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "test_fault.h"
 
+#include "fault/symbolize.h"
+
 #include <stdlib.h>
+
+/* The tests are linked with the backend, which users get as a module. */
+bool sffi__backend_exists(void)
+{
+	return true;
+}
 
 int main(void)
 {

@@ -40,9 +40,9 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 }
 
 /* The name under which the reports know the caller of a callee. */
-void sffi__enter(void (*callee)(void *), void *argument);
+void test_enter(void (*callee)(void *), void *argument) __asm__("sffi__enter");
 
-__attribute__((noinline)) void sffi__enter(void (*callee)(void *), void *argument)
+__attribute__((noinline)) void test_enter(void (*callee)(void *), void *argument)
 {
 	callee(argument);
 	__asm__ volatile("");
@@ -53,7 +53,7 @@ static void *entry_argument;
 
 static void enter_on_stack(void)
 {
-	sffi__enter(entry, entry_argument);
+	test_enter(entry, entry_argument);
 	_exit(0);
 }
 
