@@ -53,7 +53,7 @@ static bool same_record(struct comparison *comparison, const struct type *a, con
 }
 
 static bool same_parameter(struct comparison *comparison, const struct parameter *a,
-			   const struct parameter *b)
+                           const struct parameter *b)
 {
 	if (a->is_out != b->is_out || a->is_keep != b->is_keep || !a->length != !b->length)
 		return false;
@@ -63,7 +63,7 @@ static bool same_parameter(struct comparison *comparison, const struct parameter
 }
 
 static bool same_function(struct comparison *comparison, const struct function_type *a,
-			  const struct function_type *b)
+                          const struct function_type *b)
 {
 	size_t i;
 
@@ -106,12 +106,17 @@ static bool same(struct comparison *comparison, const struct type *a, const stru
 	case TYPE_POINTER:
 		return a->target_const == b->target_const && a->alignment == b->alignment &&
 		       same(comparison, a->target, b->target);
-	case TYPE_ARRAY: return same_array(comparison, a, b);
-	case TYPE_FUNCTION: return same_function(comparison, a->function, b->function);
+	case TYPE_ARRAY:
+		return same_array(comparison, a, b);
+	case TYPE_FUNCTION:
+		return same_function(comparison, a->function, b->function);
 	case TYPE_STRUCT:
-	case TYPE_UNION: return same_record(comparison, a, b);
-	case TYPE_INTEGER: return same_integer(a, b);
-	default: return same_text(a->name, b->name) && a->alignment == b->alignment;
+	case TYPE_UNION:
+		return same_record(comparison, a, b);
+	case TYPE_INTEGER:
+		return same_integer(a, b);
+	default:
+		return same_text(a->name, b->name) && a->alignment == b->alignment;
 	}
 }
 

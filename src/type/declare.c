@@ -6,10 +6,8 @@
 #include "type/parser.h"
 
 static const char *const kind_names[] = {
-	[BINDING_TYPEDEF] = "a type",
-	[BINDING_FUNCTION] = "a function",
-	[BINDING_GLOBAL] = "a variable",
-	[BINDING_CONSTANT] = "an enum constant",
+	[BINDING_TYPEDEF] = "a type",    [BINDING_FUNCTION] = "a function",
+	[BINDING_GLOBAL] = "a variable", [BINDING_CONSTANT] = "an enum constant",
 	[BINDING_TAG] = "a tag",
 };
 
@@ -23,22 +21,24 @@ static bool completes(const struct binding *former, const struct binding *bindin
 }
 
 static bool bind_again(struct parser *parser, const struct declarator *declarator,
-		       const struct binding *binding)
+                       const struct binding *binding)
 {
 	const struct binding *former = declarator->name->ordinary;
 
 	if (former->kind != binding->kind)
 		return sffi__fail_at(parser, &declarator->token, "'%s' is declared as %s already",
-				     declarator->name->text, kind_names[former->kind]);
+		                     declarator->name->text, kind_names[former->kind]);
 	if (former->type.is_const != binding->type.is_const ||
 	    !sffi__compatible(former->type.type, binding->type.type))
-		return sffi__fail_at(parser, &declarator->token, "'%s' is declared differently already",
-				     declarator->name->text);
-	return !completes(former, binding) || sffi__bind(parser, &declarator->name->ordinary, binding);
+		return sffi__fail_at(parser, &declarator->token,
+		                     "'%s' is declared differently already",
+		                     declarator->name->text);
+	return !completes(former, binding) ||
+	       sffi__bind(parser, &declarator->name->ordinary, binding);
 }
 
 static bool bind(struct parser *parser, const struct declarator *declarator,
-		 const struct binding *binding)
+                 const struct binding *binding)
 {
 	if (declarator->name->ordinary)
 		return bind_again(parser, declarator, binding);
@@ -49,7 +49,7 @@ static bool bind(struct parser *parser, const struct declarator *declarator,
 
 /* gcc obeys `aligned` on a typedef, also a smaller one; and `packed` only on structs. */
 static bool bind_typedef(struct parser *parser, const struct specifiers *specifiers,
-			 const struct declarator *declarator, struct binding *binding)
+                         const struct declarator *declarator, struct binding *binding)
 {
 	size_t alignment = specifiers->attributes.alignment;
 
@@ -60,8 +60,8 @@ static bool bind_typedef(struct parser *parser, const struct specifiers *specifi
 	if (specifiers->has_tag && !declarator->first && binding->type.type->name[0] == '<')
 		((struct type *)binding->type.type)->name = declarator->name->text;
 	if (alignment) {
-		binding->type.type = sffi__realigned(parser, binding->type.type, alignment,
-						     &declarator->token);
+		binding->type.type =
+		        sffi__realigned(parser, binding->type.type, alignment, &declarator->token);
 		if (!binding->type.type)
 			return false;
 	}
@@ -69,21 +69,23 @@ static bool bind_typedef(struct parser *parser, const struct specifiers *specifi
 }
 
 static bool bind_global(struct parser *parser, const struct declarator *declarator,
-			struct binding *binding)
+                        struct binding *binding)
 {
 	const struct type *type = binding->type.type;
 
 	binding->kind = BINDING_GLOBAL;
 	if (type->kind == TYPE_VOID)
-		return sffi__fail_at(parser, &declarator->token, "a variable cannot be of the type void");
-	if (type->kind == TYPE_BUFFER)
 		return sffi__fail_at(parser, &declarator->token,
-				     "'buffer' can only be the type of a parameter, not of a variable");
+		                     "a variable cannot be of the type void");
+	if (type->kind == TYPE_BUFFER)
+		return sffi__fail_at(
+		        parser, &declarator->token,
+		        "'buffer' can only be the type of a parameter, not of a variable");
 	return bind(parser, declarator, binding);
 }
 
 static bool bind_object(struct parser *parser, const struct specifiers *specifiers,
-			const struct declarator *declarator, struct binding *binding)
+                        const struct declarator *declarator, struct binding *binding)
 {
 	if (binding->type.type->kind == TYPE_FUNCTION) {
 		binding->kind = BINDING_FUNCTION;
@@ -91,7 +93,7 @@ static bool bind_object(struct parser *parser, const struct specifiers *specifie
 	}
 	if (specifiers->is_function_only)
 		return sffi__fail_at(parser, &declarator->token,
-				     "'inline' and '_Noreturn' can only stand before a function");
+		                     "'inline' and '_Noreturn' can only stand before a function");
 	return bind_global(parser, declarator, binding);
 }
 
@@ -114,12 +116,12 @@ static bool refuse_code(struct parser *parser)
 {
 	if (sffi__at(parser, '{'))
 		return sffi__fail_at(parser, &parser->token,
-				     "expected ';', found the body of a function: "
-				     "only its declaration is read");
+		                     "expected ';', found the body of a function: "
+		                     "only its declaration is read");
 	if (sffi__at(parser, '='))
 		return sffi__fail_at(parser, &parser->token,
-				     "expected ';', found the value of a variable: "
-				     "only its declaration is read");
+		                     "expected ';', found the value of a variable: "
+		                     "only its declaration is read");
 	return true;
 }
 
@@ -186,7 +188,7 @@ static bool parse_end(struct parser *parser)
 }
 
 static bool parse_function(struct parser *parser, bool unnamed, const char **name,
-			   const struct function_type **function)
+                           const struct function_type **function)
 {
 	struct specifiers specifiers;
 	struct declarator declarator;
@@ -199,14 +201,15 @@ static bool parse_function(struct parser *parser, bool unnamed, const char **nam
 	*function = function_of(type.type, unnamed);
 	if (specifiers.storage == STORAGE_TYPEDEF || !*function)
 		return sffi__fail_at(parser, &declarator.token,
-				     "expected the declaration of a function, found one of %s",
-				     specifiers.storage == STORAGE_TYPEDEF ? "a type" : "a variable");
+		                     "expected the declaration of a function, found one of %s",
+		                     specifiers.storage == STORAGE_TYPEDEF ? "a type"
+		                                                           : "a variable");
 	*name = declarator.name ? declarator.name->text : NULL;
 	return true;
 }
 
 sffi_status sffi__scope_declare_function(struct scope *scope, const char *text, const char **name,
-					 const struct function_type **function)
+                                         const struct function_type **function)
 {
 	struct parser parser;
 	const char *found = NULL;

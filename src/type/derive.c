@@ -6,11 +6,11 @@
 
 /* One level above a type. A struct behind a pointer counts as no level: see struct type. */
 static bool set_depth(struct parser *parser, struct type *type, unsigned below,
-		      const struct token *token)
+                      const struct token *token)
 {
 	if (below + 1 > TYPE_DEPTH_MAX)
 		return sffi__fail_at(parser, token, "this type is more than %d levels deep",
-				     TYPE_DEPTH_MAX);
+		                     TYPE_DEPTH_MAX);
 	if (below + 1 > type->depth)
 		type->depth = below + 1;
 	return true;
@@ -23,16 +23,16 @@ static bool is_record(const struct type *type)
 
 /* `buffer` is a word for parameters: nothing is made of it. */
 static bool refuse_buffer(struct parser *parser, const struct type *type, const char *what,
-			  const struct token *token)
+                          const struct token *token)
 {
 	if (type->kind != TYPE_BUFFER)
 		return true;
-	return sffi__fail_at(parser, token, "'buffer' can only be the type of a parameter, not of %s",
-			     what);
+	return sffi__fail_at(parser, token,
+	                     "'buffer' can only be the type of a parameter, not of %s", what);
 }
 
 bool sffi__must_be_complete(struct parser *parser, const struct type *type,
-			    const struct token *token)
+                            const struct token *token)
 {
 	char text[200];
 
@@ -40,7 +40,7 @@ bool sffi__must_be_complete(struct parser *parser, const struct type *type,
 		return true;
 	sffi__type_print(type, text, sizeof text);
 	return sffi__fail_at(parser, token, "the type '%s' has no size%s", text,
-			     is_record(type) ? " here: its members are not declared" : "");
+	                     is_record(type) ? " here: its members are not declared" : "");
 }
 
 /* An array of const arrays is one of const elements, for which target_const stands. */
@@ -50,14 +50,15 @@ static bool is_const_inside(struct qualified type)
 }
 
 const struct type *sffi__pointer_to(struct parser *parser, struct qualified target,
-				    const struct token *token)
+                                    const struct token *token)
 {
 	struct type *type;
 
 	if (!refuse_buffer(parser, target.type, "what a pointer points to", token))
 		return NULL;
 	type = sffi__new(parser, sizeof *type);
-	if (!type || !set_depth(parser, type, is_record(target.type) ? 0 : target.type->depth, token))
+	if (!type ||
+	    !set_depth(parser, type, is_record(target.type) ? 0 : target.type->depth, token))
 		return NULL;
 	type->kind = TYPE_POINTER;
 	type->is_complete = true;
@@ -69,25 +70,26 @@ const struct type *sffi__pointer_to(struct parser *parser, struct qualified targ
 }
 
 static bool check_element(struct parser *parser, const struct type *element,
-			  const struct token *token)
+                          const struct token *token)
 {
 	const struct type *view = sffi__type_view(element);
 
 	if (element->kind == TYPE_VOID)
-		return sffi__fail_at(parser, token, "an array cannot have elements of the type void: "
-						    "write uint8_t for bytes");
+		return sffi__fail_at(parser, token,
+		                     "an array cannot have elements of the type void: "
+		                     "write uint8_t for bytes");
 	if (!refuse_buffer(parser, element, "an array's elements", token) ||
 	    !sffi__must_be_complete(parser, element, token))
 		return false;
 	if (view->size % view->alignment)
 		return sffi__fail_at(parser, token,
-				     "elements of %zu bytes cannot be aligned to %zu bytes each",
-				     view->size, view->alignment);
+		                     "elements of %zu bytes cannot be aligned to %zu bytes each",
+		                     view->size, view->alignment);
 	return true;
 }
 
 const struct type *sffi__array_of(struct parser *parser, struct qualified element, bool is_complete,
-				  uint64_t count, const struct token *token)
+                                  uint64_t count, const struct token *token)
 {
 	const struct type *view = sffi__type_view(element.type);
 	struct type *type;
@@ -113,16 +115,17 @@ const struct type *sffi__array_of(struct parser *parser, struct qualified elemen
 	return type;
 }
 
-static bool check_result(struct parser *parser, const struct type *result, const struct token *token)
+static bool check_result(struct parser *parser, const struct type *result,
+                         const struct token *token)
 {
 	if (result->kind == TYPE_ARRAY || result->kind == TYPE_FUNCTION)
 		return sffi__fail_at(parser, token, "a function cannot return %s",
-				     result->kind == TYPE_ARRAY ? "an array" : "a function");
+		                     result->kind == TYPE_ARRAY ? "an array" : "a function");
 	return refuse_buffer(parser, result, "a result", token);
 }
 
 const struct type *sffi__function_of(struct parser *parser, const struct type *result,
-				     struct function_type *function, const struct token *token)
+                                     struct function_type *function, const struct token *token)
 {
 	struct type *type;
 	size_t i;
@@ -134,7 +137,7 @@ const struct type *sffi__function_of(struct parser *parser, const struct type *r
 		return NULL;
 	for (i = 0; i < function->count; i++)
 		if (!set_depth(parser, type, sffi__type_view(function->parameters[i].type)->depth,
-			       token))
+		               token))
 			return NULL;
 	function->result = result;
 	type->kind = TYPE_FUNCTION;
@@ -168,7 +171,7 @@ bool sffi__qualify(struct parser *parser, struct qualified *type)
 }
 
 const struct type *sffi__realigned(struct parser *parser, const struct type *type, size_t alignment,
-				   const struct token *token)
+                                   const struct token *token)
 {
 	struct type *copy;
 
@@ -188,13 +191,13 @@ const struct type *sffi__realigned(struct parser *parser, const struct type *typ
 static bool fail_keep(struct parser *parser, const struct specifiers *specifiers)
 {
 	return sffi__fail_at(parser, &specifiers->word,
-			     "'keep' can stand before a pointer or array parameter, a parameter of "
-			     "the type buffer or fd, and a result of the type fd");
+	                     "'keep' can stand before a pointer or array parameter, a parameter of "
+	                     "the type buffer or fd, and a result of the type fd");
 }
 
 /* `keep fd f(void)`: the word belongs to the function whose result the specifiers name. */
 static bool keep_result(struct parser *parser, const struct specifiers *specifiers,
-			const struct derivation *first)
+                        const struct derivation *first)
 {
 	if (!first || first->kind != TYPE_FUNCTION || specifiers->type.type->kind != TYPE_FD)
 		return fail_keep(parser, specifiers);
@@ -211,7 +214,8 @@ static bool constant_length(struct parser *parser, const struct derivation *step
 	if (!sffi__resolve(parser, step->length, NULL, 0))
 		return false;
 	if (sffi__value_number(step->length->value) < 0)
-		return sffi__fail_at(parser, &step->token, "an array cannot have a negative length");
+		return sffi__fail_at(parser, &step->token,
+		                     "an array cannot have a negative length");
 	*count = step->length->value.bits;
 	return true;
 }
@@ -241,8 +245,8 @@ static bool apply(struct parser *parser, const struct derivation *step, struct q
 
 /* All steps, or all but the last one. */
 static bool apply_steps(struct parser *parser, const struct specifiers *specifiers,
-			const struct declarator *declarator, const struct derivation *end,
-			struct qualified *type)
+                        const struct declarator *declarator, const struct derivation *end,
+                        struct qualified *type)
 {
 	const struct derivation *step;
 
@@ -254,7 +258,7 @@ static bool apply_steps(struct parser *parser, const struct specifiers *specifie
 }
 
 bool sffi__derive(struct parser *parser, const struct specifiers *specifiers,
-		  const struct declarator *declarator, struct qualified *type)
+                  const struct declarator *declarator, struct qualified *type)
 {
 	if (specifiers->is_keep && !keep_result(parser, specifiers, declarator->first))
 		return false;
@@ -274,8 +278,8 @@ static struct node *length_node(struct parser *parser, uint64_t count)
 
 /* A parameter of an array type by typedef: `typedef int pair[2]; void f(pair p);` */
 static bool decay_typedef(struct parser *parser, const struct qualified *type,
-			  struct parameter *parameter, struct node **length,
-			  const struct token *token)
+                          struct parameter *parameter, struct node **length,
+                          const struct token *token)
 {
 	const struct type *array = type->type;
 	struct qualified element = { array->target, array->target_const || type->is_const };
@@ -293,7 +297,7 @@ static bool decay_typedef(struct parser *parser, const struct qualified *type,
 
 /* C11 6.7.6.3: an array becomes a pointer to its elements, a function one to itself. */
 static bool decay(struct parser *parser, const struct qualified *type, struct parameter *parameter,
-		  struct node **length, const struct token *token)
+                  struct node **length, const struct token *token)
 {
 	if (type->type->kind == TYPE_ARRAY)
 		return decay_typedef(parser, type, parameter, length, token);
@@ -304,17 +308,17 @@ static bool decay(struct parser *parser, const struct qualified *type, struct pa
 }
 
 static bool check_words(struct parser *parser, const struct specifiers *specifiers,
-			const struct type *type)
+                        const struct type *type)
 {
 	bool is_pointer = type->kind == TYPE_POINTER && type->target->kind != TYPE_FUNCTION;
 
 	if (specifiers->is_out && !is_pointer)
 		return sffi__fail_at(parser, &specifiers->word,
-				     "'out' can only stand before a pointer or array parameter");
+		                     "'out' can only stand before a pointer or array parameter");
 	if (specifiers->is_out && type->target_const)
 		return sffi__fail_at(parser, &specifiers->word,
-				     "'out' cannot stand before a pointer to const: "
-				     "the function could not write there");
+		                     "'out' cannot stand before a pointer to const: "
+		                     "the function could not write there");
 	if (specifiers->is_keep && type->kind != TYPE_POINTER && type->kind != TYPE_FD &&
 	    type->kind != TYPE_BUFFER)
 		return fail_keep(parser, specifiers);
@@ -322,8 +326,8 @@ static bool check_words(struct parser *parser, const struct specifiers *specifie
 }
 
 bool sffi__derive_parameter(struct parser *parser, const struct specifiers *specifiers,
-			    const struct declarator *declarator, struct parameter *parameter,
-			    struct node **length)
+                            const struct declarator *declarator, struct parameter *parameter,
+                            struct node **length)
 {
 	const struct derivation *last = declarator->last;
 	const struct token *token = last ? &last->token : &declarator->token;

@@ -34,6 +34,53 @@ struct value sffi__value_of(__int128 number)
 
 /* ---- arithmetic without a width ---- */
 
+/* The operations that are always right, and far from leaving the range of __int128. */
+static __int128 plain(enum operation operation, __int128 a, __int128 b)
+{
+	switch (operation) {
+	case OPERATION_ADD:
+		return a + b;
+	case OPERATION_SUBTRACT:
+		return a - b;
+	case OPERATION_LESS:
+		return a < b;
+	case OPERATION_GREATER:
+		return a > b;
+	case OPERATION_LESS_EQUAL:
+		return a <= b;
+	case OPERATION_GREATER_EQUAL:
+		return a >= b;
+	case OPERATION_EQUAL:
+		return a == b;
+	case OPERATION_NOT_EQUAL:
+		return a != b;
+	case OPERATION_BIT_AND:
+		return a & b;
+	case OPERATION_BIT_XOR:
+		return a ^ b;
+	case OPERATION_BIT_OR:
+		return a | b;
+	case OPERATION_NEGATE:
+		return -a;
+	case OPERATION_COMPLEMENT:
+		return ~a;
+	case OPERATION_NOT:
+		return !a;
+	default:
+		return a;
+	}
+}
+
+static const char *shift(enum operation operation, __int128 a, __int128 b, __int128 *result)
+{
+	if (b < 0 || b > 63)
+		return "shifts by less than 0 or more than 63 bits";
+	if (operation == OPERATION_SHIFT_LEFT)
+		return __builtin_mul_overflow(a, (__int128)1 << b, result) ? overflows : NULL;
+	*result = a >> b;
+	return NULL;
+}
+
 /* a and b are within LOWEST and HIGHEST. NULL, or what is wrong. */
 static const char *exact(enum operation operation, __int128 a, __int128 b, __int128 *result)
 {
@@ -48,29 +95,10 @@ static const char *exact(enum operation operation, __int128 a, __int128 b, __int
 		return NULL;
 	case OPERATION_SHIFT_LEFT:
 	case OPERATION_SHIFT_RIGHT:
-		if (b < 0 || b > 63)
-			return "shifts by less than 0 or more than 63 bits";
-		if (operation == OPERATION_SHIFT_RIGHT)
-			*result = a >> b;
-		else if (__builtin_mul_overflow(a, (__int128)1 << b, result))
-			return overflows;
+		return shift(operation, a, b, result);
+	default:
+		*result = plain(operation, a, b);
 		return NULL;
-	case OPERATION_ADD: *result = a + b; return NULL;
-	case OPERATION_SUBTRACT: *result = a - b; return NULL;
-	case OPERATION_LESS: *result = a < b; return NULL;
-	case OPERATION_GREATER: *result = a > b; return NULL;
-	case OPERATION_LESS_EQUAL: *result = a <= b; return NULL;
-	case OPERATION_GREATER_EQUAL: *result = a >= b; return NULL;
-	case OPERATION_EQUAL: *result = a == b; return NULL;
-	case OPERATION_NOT_EQUAL: *result = a != b; return NULL;
-	case OPERATION_BIT_AND: *result = a & b; return NULL;
-	case OPERATION_BIT_XOR: *result = a ^ b; return NULL;
-	case OPERATION_BIT_OR: *result = a | b; return NULL;
-	case OPERATION_PLUS: *result = a; return NULL;
-	case OPERATION_NEGATE: *result = -a; return NULL;
-	case OPERATION_COMPLEMENT: *result = ~a; return NULL;
-	case OPERATION_NOT: *result = !a; return NULL;
-	default: return "is not an integer expression";
 	}
 }
 
@@ -95,7 +123,8 @@ static __int128 converted(__int128 number, const struct type *type)
 static bool is_comparison(enum operation operation)
 {
 	return (operation >= OPERATION_LESS && operation <= OPERATION_NOT_EQUAL) ||
-	       operation == OPERATION_NOT || operation == OPERATION_AND || operation == OPERATION_OR;
+	       operation == OPERATION_NOT || operation == OPERATION_AND ||
+	       operation == OPERATION_OR;
 }
 
 static bool is_shift(enum operation operation)
@@ -117,7 +146,8 @@ static const char *compute_cast(const struct node *node, struct value *result)
 	__int128 number = converted(sffi__value_number(node->operands[0]->value), node->type);
 	bool is_small = node->type->size < 4;
 
-	*result = truncated(number, node->type->size == 8 ? 8 : 4, is_small || node->type->is_signed);
+	*result =
+	        truncated(number, node->type->size == 8 ? 8 : 4, is_small || node->type->is_signed);
 	return NULL;
 }
 
@@ -174,11 +204,15 @@ static const char *compute_arithmetic(const struct node *node, struct value *res
 const char *sffi__expression_compute(const struct node *node, struct value *result)
 {
 	switch (node->operation) {
-	case OPERATION_CAST: return compute_cast(node, result);
+	case OPERATION_CAST:
+		return compute_cast(node, result);
 	case OPERATION_AND:
-	case OPERATION_OR: return compute_logic(node, result);
-	case OPERATION_CONDITION: return compute_condition(node, result);
-	default: return compute_arithmetic(node, result);
+	case OPERATION_OR:
+		return compute_logic(node, result);
+	case OPERATION_CONDITION:
+		return compute_condition(node, result);
+	default:
+		return compute_arithmetic(node, result);
 	}
 }
 
@@ -198,12 +232,12 @@ static sffi_status fail(const struct evaluation *evaluation, const char *problem
 static sffi_status evaluate(const struct evaluation *, const struct node *, __int128 *);
 
 static sffi_status evaluate_parameter(const struct evaluation *evaluation, const struct node *node,
-				      __int128 *result)
+                                      __int128 *result)
 {
 	struct value value = { 0, 8, false };
 
 	if (!evaluation->lookup(evaluation->context, node->index, node->dereference, &value.bits,
-				&value.is_signed))
+	                        &value.is_signed))
 		return SFFI_EINVAL;
 	*result = sffi__value_number(value);
 	return SFFI_OK;
@@ -211,7 +245,7 @@ static sffi_status evaluate_parameter(const struct evaluation *evaluation, const
 
 /* The operations that do not need all of their operands. */
 static sffi_status evaluate_choice(const struct evaluation *evaluation, const struct node *node,
-				   __int128 *result)
+                                   __int128 *result)
 {
 	__int128 first;
 	sffi_status status = evaluate(evaluation, node->operands[0], &first);
@@ -229,7 +263,7 @@ static sffi_status evaluate_choice(const struct evaluation *evaluation, const st
 }
 
 static sffi_status evaluate_operation(const struct evaluation *evaluation, const struct node *node,
-				      __int128 *result)
+                                      __int128 *result)
 {
 	__int128 a = 0, b = 0;
 	const char *problem;
@@ -242,7 +276,7 @@ static sffi_status evaluate_operation(const struct evaluation *evaluation, const
 	if (node->operation == OPERATION_CAST) {
 		*result = converted(a, node->type);
 		return *result == a || node->type->kind == TYPE_BOOL ? SFFI_OK
-								     : fail(evaluation, overflows);
+		                                                     : fail(evaluation, overflows);
 	}
 	problem = exact(node->operation, a, b, result);
 	if (!problem && (*result < LOWEST || *result > HIGHEST))
@@ -251,7 +285,7 @@ static sffi_status evaluate_operation(const struct evaluation *evaluation, const
 }
 
 static sffi_status evaluate(const struct evaluation *evaluation, const struct node *node,
-			    __int128 *result)
+                            __int128 *result)
 {
 	*result = 0;
 	switch (node->operation) {
@@ -270,7 +304,7 @@ static sffi_status evaluate(const struct evaluation *evaluation, const struct no
 }
 
 sffi_status sffi__expression_evaluate(const struct expression *expression, expression_lookup lookup,
-				      void *context, uint64_t *value)
+                                      void *context, uint64_t *value)
 {
 	struct evaluation evaluation = { expression, lookup, context };
 	__int128 number;
@@ -293,11 +327,12 @@ bool sffi__expression_equal(const struct node *a, const struct node *b)
 {
 	size_t i;
 
-	if (a->operation != b->operation || a->index != b->index || a->dereference != b->dereference ||
-	    a->value.bits != b->value.bits || a->value.is_signed != b->value.is_signed)
+	if (a->operation != b->operation || a->index != b->index ||
+	    a->dereference != b->dereference || a->value.bits != b->value.bits ||
+	    a->value.is_signed != b->value.is_signed)
 		return false;
 	if (a->type != b->type && (!a->type || !b->type || a->type->size != b->type->size ||
-				   a->type->is_signed != b->type->is_signed))
+	                           a->type->is_signed != b->type->is_signed))
 		return false;
 	for (i = 0; i < sizeof a->operands / sizeof *a->operands; i++)
 		if (a->operands[i] && !sffi__expression_equal(a->operands[i], b->operands[i]))

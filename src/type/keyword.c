@@ -91,8 +91,8 @@ static int compare(const void *text, const void *spelling)
 
 enum keyword sffi__keyword(const char *text)
 {
-	const struct spelling *found = bsearch(text, spellings, sizeof spellings / sizeof *spellings,
-					       sizeof *spellings, compare);
+	const struct spelling *found = bsearch(
+	        text, spellings, sizeof spellings / sizeof *spellings, sizeof *spellings, compare);
 
 	return found ? found->keyword : NO_KEYWORD;
 }

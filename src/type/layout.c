@@ -35,7 +35,8 @@ static void align_record(struct layout *layout, size_t alignment)
 
 /* A bit-field may not cross more boundaries of its type's alignment than the type itself
  * would: then it moves to the next boundary. A packed one may. */
-static uint64_t place_bit_field(const struct field *field, const struct type *type, uint64_t position)
+static uint64_t place_bit_field(const struct field *field, const struct type *type,
+                                uint64_t position)
 {
 	uint64_t unit = 8 * (uint64_t)type->alignment, start;
 
@@ -59,7 +60,7 @@ static size_t field_alignment(const struct field *field, const struct type *type
 
 /* An unnamed bit-field does not align the struct (System V ABI 3.1.2). */
 static void align_for_bit_field(struct layout *layout, const struct field *field,
-				const struct type *type)
+                                const struct type *type)
 {
 	if (!field->name)
 		return;
@@ -85,7 +86,7 @@ static bool place(struct layout *layout, struct field *field)
 	field->bit_position = position;
 	if (position + length > BITS_MAX)
 		return sffi__fail_at(layout->parser, &field->token, "'%s' is larger than %zu bytes",
-				     layout->body->name, TYPE_SIZE_MAX);
+		                     layout->body->name, TYPE_SIZE_MAX);
 	if (position + length > layout->end)
 		layout->end = position + length;
 	return true;
@@ -105,12 +106,13 @@ static bool note_tail(struct layout *layout, const struct field *field)
 	bool is_open = is_open_array(type), is_struct = layout->body->kind == TYPE_STRUCT;
 
 	if (is_open && (!is_struct || field->next || !layout->has_named))
-		return sffi__fail_at(layout->parser, &field->token,
-				     "an array of unknown length can only be the last member of a struct, "
-				     "after another one");
+		return sffi__fail_at(
+		        layout->parser, &field->token,
+		        "an array of unknown length can only be the last member of a struct, "
+		        "after another one");
 	if (is_struct && !field->next && !field->is_bit_field)
-		layout->body->has_flexible_tail =
-			is_open || type->has_flexible_tail || (type->kind == TYPE_ARRAY && !type->count);
+		layout->body->has_flexible_tail = is_open || type->has_flexible_tail ||
+		                                  (type->kind == TYPE_ARRAY && !type->count);
 	return true;
 }
 
@@ -123,7 +125,7 @@ static bool note_field(struct layout *layout, const struct field *field)
 		body->depth = type->depth + 1;
 	if (body->depth > TYPE_DEPTH_MAX)
 		return sffi__fail_at(layout->parser, &field->token,
-				     "this type is more than %d levels deep", TYPE_DEPTH_MAX);
+		                     "this type is more than %d levels deep", TYPE_DEPTH_MAX);
 	body->has_bit_fields |= field->is_bit_field || type->has_bit_fields;
 	if (!note_tail(layout, field))
 		return false;
@@ -137,7 +139,7 @@ static bool note_field(struct layout *layout, const struct field *field)
 
 /* See struct member: its unit if there is one inside the struct, else its first byte. */
 static void locate_bit_field(const struct type *body, const struct field *field,
-			     struct member *member)
+                             struct member *member)
 {
 	uint64_t position = field->bit_position, unit = 8 * (uint64_t)field->type->size;
 
@@ -181,7 +183,7 @@ static bool is_new(struct name *name, uint64_t list)
 
 /* The members of an anonymous struct, which were declared in this scope, in this text. */
 static bool check_inner_names(struct layout *layout, const struct type *type,
-			      const struct token *token, uint64_t list)
+                              const struct token *token, uint64_t list)
 {
 	struct parser *parser = layout->parser;
 	size_t i;
@@ -211,7 +213,7 @@ static bool check_names(struct layout *layout, const struct field *field)
 	for (; field; field = field->next) {
 		if (field->name && !is_new(field->name, list))
 			return sffi__fail_at(layout->parser, &field->token,
-					     "two members have the name '%s'", field->name->text);
+			                     "two members have the name '%s'", field->name->text);
 		if (!field->name && !field->is_bit_field &&
 		    !check_inner_names(layout, field->type, &field->token, list))
 			return false;
@@ -232,7 +234,7 @@ static bool place_all(struct layout *layout, struct field *field)
 }
 
 bool sffi__lay_out(struct parser *parser, struct type *body, struct field *fields,
-		   const struct attributes *attributes)
+                   const struct attributes *attributes)
 {
 	struct layout layout = { parser, body, attributes->is_packed, 0, 1, false };
 

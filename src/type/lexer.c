@@ -185,8 +185,8 @@ static const char *read_digits(const char *at, unsigned base, uint64_t *value)
 /* C11 6.4.4.1: u and one of l, ll, in any order. */
 static bool read_suffix(const char *at, struct token *token)
 {
-	static const char *const suffixes[] = { "",   "u",   "l",   "ul",  "lu",
-						"ll", "ull", "llu", "LL", "uLL", "LLu" };
+	static const char *const suffixes[] = { "",    "u",   "l",  "ul",  "lu", "ll",
+		                                "ull", "llu", "LL", "uLL", "LLu" };
 	char text[4];
 	size_t i, length = strlen(at);
 
@@ -372,14 +372,15 @@ static void read_token(struct lexer *lexer, struct token *token)
 	else if (is_name_start(c))
 		read_name(lexer, token);
 	else if (isdigit((unsigned char)c) ||
-		 (c == '.' && isdigit((unsigned char)second(&lexer->cursor))))
+	         (c == '.' && isdigit((unsigned char)second(&lexer->cursor))))
 		read_number(lexer, token);
 	else if (c == '\'')
 		read_character(lexer, token);
 	else if (c == '"')
 		read_string(lexer, token);
 	else if (c == '#')
-		bad(lexer, token, "there is no preprocessor: paste the declarations without line %u",
+		bad(lexer, token,
+		    "there is no preprocessor: paste the declarations without line %u",
 		    token->line);
 	else if (strchr("()[]{}<>=!&|^~+-*/%?:;,.", c))
 		read_punctuator(lexer, token);

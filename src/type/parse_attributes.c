@@ -10,9 +10,23 @@
 #include "type/parser.h"
 
 static const char *const refused[] = {
-	"mode", "vector_size", "ms_abi", "ms_struct", "transparent_union", "scalar_storage_order",
-	"regcall", "vectorcall", "regparm", "stdcall", "fastcall", "thiscall", "address_space",
-	"alias", "ifunc", "preserve_all", "preserve_most",
+	"mode",
+	"vector_size",
+	"ms_abi",
+	"ms_struct",
+	"transparent_union",
+	"scalar_storage_order",
+	"regcall",
+	"vectorcall",
+	"regparm",
+	"stdcall",
+	"fastcall",
+	"thiscall",
+	"address_space",
+	"alias",
+	"ifunc",
+	"preserve_all",
+	"preserve_most",
 };
 
 /* An attribute may be written with two underscores on each side. */
@@ -23,7 +37,8 @@ static bool is_attribute(const struct name *name, const char *attribute)
 	if (!strcmp(name->text, attribute))
 		return true;
 	return name->length == length + 4 && !strncmp(name->text, "__", 2) &&
-	       !strncmp(name->text + 2, attribute, length) && !strcmp(name->text + 2 + length, "__");
+	       !strncmp(name->text + 2, attribute, length) &&
+	       !strcmp(name->text + 2 + length, "__");
 }
 
 static bool is_refused(const struct name *name)
@@ -54,13 +69,13 @@ static bool skip_parentheses(struct parser *parser)
 
 /* An alignment of 0 has no effect (C11 6.7.5). */
 static bool set_alignment(struct parser *parser, struct attributes *attributes, __int128 alignment,
-			  const struct token *token)
+                          const struct token *token)
 {
 	if (alignment < 0 || alignment > (__int128)TYPE_ALIGNMENT_MAX ||
 	    (alignment & (alignment - 1)))
 		return sffi__fail_at(parser, token,
-				     "expected an alignment that is a power of two up to %zu",
-				     TYPE_ALIGNMENT_MAX);
+		                     "expected an alignment that is a power of two up to %zu",
+		                     TYPE_ALIGNMENT_MAX);
 	if ((size_t)alignment > attributes->alignment)
 		attributes->alignment = (size_t)alignment;
 	return true;
@@ -87,9 +102,10 @@ static bool parse_attribute(struct parser *parser, struct attributes *attributes
 	if (!token.name)
 		return sffi__expected(parser, "the name of an attribute");
 	if (is_refused(token.name))
-		return sffi__fail_at(parser, &token,
-				     "the attribute '%s' is not understood, and changes calls or layouts",
-				     token.name->text);
+		return sffi__fail_at(
+		        parser, &token,
+		        "the attribute '%s' is not understood, and changes calls or layouts",
+		        token.name->text);
 	sffi__next(parser);
 	if (is_attribute(token.name, "packed")) {
 		attributes->is_packed = true;
@@ -140,8 +156,8 @@ bool sffi__parse_harmless_attributes(struct parser *parser)
 		return false;
 	if (attributes.alignment || attributes.is_packed)
 		return sffi__fail_at(parser, &attributes.token,
-				     "'%s' is not understood at this place: put it after the name",
-				     attributes.token.name->text);
+		                     "'%s' is not understood at this place: put it after the name",
+		                     attributes.token.name->text);
 	return true;
 }
 

@@ -7,7 +7,7 @@
 #include "type/parser.h"
 
 static struct derivation *step_new(struct parser *parser, enum type_kind kind,
-				   const struct token *token)
+                                   const struct token *token)
 {
 	struct derivation *step = sffi__new_scratch(parser, sizeof *step);
 
@@ -37,9 +37,9 @@ static bool parse_qualifiers(struct parser *parser, bool *is_const)
 			if (!sffi__parse_harmless_attributes(parser))
 				return false;
 		} else if (!sffi__accept_keyword(parser, K_CONST) &&
-			   !sffi__accept_keyword(parser, K_VOLATILE) &&
-			   !sffi__accept_keyword(parser, K_RESTRICT) &&
-			   !sffi__accept_keyword(parser, K_EXTENSION)) {
+		           !sffi__accept_keyword(parser, K_VOLATILE) &&
+		           !sffi__accept_keyword(parser, K_RESTRICT) &&
+		           !sffi__accept_keyword(parser, K_EXTENSION)) {
 			return true;
 		}
 	}
@@ -133,14 +133,15 @@ static bool encloses_declarator(const struct parser *parser, enum naming naming)
 }
 
 static bool parse_parenthesized(struct parser *parser, enum naming naming,
-				struct declarator *declarator)
+                                struct declarator *declarator)
 {
 	bool good;
 
 	if (!sffi__nest(parser))
 		return false;
 	sffi__next(parser);
-	good = sffi__parse_harmless_attributes(parser) && parse_nested(parser, naming, declarator) &&
+	good = sffi__parse_harmless_attributes(parser) &&
+	       parse_nested(parser, naming, declarator) &&
 	       sffi__expect(parser, ')', "')' after the declarator");
 	sffi__unnest(parser);
 	return good;
@@ -180,12 +181,13 @@ static bool refuse_rest(struct parser *parser)
 {
 	if (sffi__at_keyword(parser, K_ASM))
 		return sffi__fail_at(parser, &parser->token,
-				     "names given by __asm__ are not understood: "
-				     "declare the function by its symbol's name");
+		                     "names given by __asm__ are not understood: "
+		                     "declare the function by its symbol's name");
 	return true;
 }
 
-bool sffi__parse_declarator(struct parser *parser, enum naming naming, struct declarator *declarator)
+bool sffi__parse_declarator(struct parser *parser, enum naming naming,
+                            struct declarator *declarator)
 {
 	*declarator = (struct declarator){ 0 };
 	return parse_nested(parser, naming, declarator) && refuse_rest(parser) &&

@@ -33,7 +33,7 @@ static bool fits(const struct constant_list *list, unsigned size, bool is_signed
 	__int128 values = (__int128)1 << 8 * size;
 
 	return is_signed ? list->lowest >= -values / 2 && list->highest < values / 2
-			 : list->highest < values;
+	                 : list->highest < values;
 }
 
 /* NULL: there are negative constants, and some that only an unsigned type holds. */
@@ -45,7 +45,7 @@ static const struct type *choose_type(const struct constant_list *list, bool is_
 	for (i = is_packed ? 0 : 2; i < sizeof candidates / sizeof *candidates; i++)
 		if (fits(list, candidates[i].size, is_signed))
 			return sffi__basic_type(is_signed ? candidates[i].is_signed
-							  : candidates[i].is_unsigned);
+			                                  : candidates[i].is_unsigned);
 	return NULL;
 }
 
@@ -57,7 +57,7 @@ static bool is_same_constant(const struct binding *binding, __int128 number)
 }
 
 static bool bind_constant(struct parser *parser, struct constant_list *list,
-			  const struct token *token, __int128 number)
+                          const struct token *token, __int128 number)
 {
 	struct binding binding = { .kind = BINDING_CONSTANT, .value = sffi__value_of(number) };
 	struct constant *constant;
@@ -66,7 +66,7 @@ static bool bind_constant(struct parser *parser, struct constant_list *list,
 	if (token->name->ordinary)
 		return is_same_constant(token->name->ordinary, number) ||
 		       sffi__fail_at(parser, token, "'%s' is declared differently already",
-				     token->name->text);
+		                     token->name->text);
 	constant = sffi__new_scratch(parser, sizeof *constant);
 	if (!constant || !sffi__bind(parser, &token->name->ordinary, &binding))
 		return false;
@@ -113,7 +113,7 @@ static bool parse_constant(struct parser *parser, struct constant_list *list)
 		return false;
 	if (number > (__int128)UINT64_MAX)
 		return sffi__fail_at(parser, &token, "the value of '%s' does not fit into 64 bits",
-				     token.name->text);
+		                     token.name->text);
 	if (number < list->lowest)
 		list->lowest = number;
 	if (number > list->highest)
@@ -149,7 +149,7 @@ static void become(struct type *type, const struct type *integer, size_t count)
 
 /* C23 6.7.2.3p1: the same constants again are fine. */
 static const struct type *define(struct parser *parser, const struct token *tag,
-				 const struct type *integer, size_t count)
+                                 const struct type *integer, size_t count)
 {
 	struct binding *binding = sffi__parse_tag(parser, tag, TYPE_INTEGER, true);
 	struct type *type;
@@ -177,7 +177,7 @@ static const struct type *unnamed(struct parser *parser, const struct type *inte
 }
 
 static const struct type *parse_body(struct parser *parser, const struct token *tag,
-				     struct attributes *attributes)
+                                     struct attributes *attributes)
 {
 	struct constant_list list = { 0 };
 	const struct type *integer;
@@ -192,7 +192,7 @@ static const struct type *parse_body(struct parser *parser, const struct token *
 	}
 	widen_constants(&list, integer);
 	return tag->kind == TOKEN_NAME ? define(parser, tag, integer, list.count)
-				       : unnamed(parser, integer, list.count);
+	                               : unnamed(parser, integer, list.count);
 }
 
 const struct type *sffi__parse_enum(struct parser *parser)

@@ -4,8 +4,8 @@
 static struct node *parse_unary(struct parser *);
 
 static struct node *node_new(struct parser *parser, enum operation operation,
-			     const struct token *token, struct node *a, struct node *b,
-			     struct node *c)
+                             const struct token *token, struct node *a, struct node *b,
+                             struct node *c)
 {
 	struct node *node = sffi__new(parser, sizeof *node), *operands[3] = { a, b, c };
 	size_t i;
@@ -23,12 +23,12 @@ static struct node *node_new(struct parser *parser, enum operation operation,
 	if (node->depth <= EXPRESSION_DEPTH_MAX)
 		return node;
 	sffi__fail_at(parser, token, "this expression has more than %d operations in a row",
-		      EXPRESSION_DEPTH_MAX);
+	              EXPRESSION_DEPTH_MAX);
 	return NULL;
 }
 
 static struct node *constant_new(struct parser *parser, const struct token *token,
-				 struct value value)
+                                 struct value value)
 {
 	struct node *node = node_new(parser, OPERATION_CONSTANT, token, NULL, NULL, NULL);
 
@@ -58,7 +58,8 @@ static struct node *parse_name(struct parser *parser)
 
 static bool parse_parenthesized_type(struct parser *parser, struct qualified *type)
 {
-	return sffi__parse_type_name(parser, type) && sffi__expect(parser, ')', "')' after the type");
+	return sffi__parse_type_name(parser, type) &&
+	       sffi__expect(parser, ')', "')' after the type");
 }
 
 /* sizeof(type), _Alignof(type) */
@@ -70,7 +71,8 @@ static struct node *parse_size(struct parser *parser, bool is_alignment)
 
 	sffi__next(parser);
 	if (!sffi__at(parser, '(') || !sffi__starts_type(parser, &parser->ahead)) {
-		sffi__fail_at(parser, &token, "expected '(' and a type after '%s'", token.name->text);
+		sffi__fail_at(parser, &token, "expected '(' and a type after '%s'",
+		              token.name->text);
 		return NULL;
 	}
 	sffi__next(parser);
@@ -91,7 +93,8 @@ static struct node *parse_cast(struct parser *parser)
 	sffi__next(parser);
 	if (!parse_parenthesized_type(parser, &type))
 		return NULL;
-	if ((type.type->kind != TYPE_INTEGER && type.type->kind != TYPE_BOOL) || type.type->size > 8) {
+	if ((type.type->kind != TYPE_INTEGER && type.type->kind != TYPE_BOOL) ||
+	    type.type->size > 8) {
 		sffi__fail_at(parser, &token, "a cast can only be to an integer type");
 		return NULL;
 	}
@@ -116,8 +119,9 @@ static struct node *parse_parentheses(struct parser *parser)
 
 		sffi__lexer_next(&lexer, &close);
 		sffi__lexer_next(&lexer, &after);
-		if (close.kind != TOKEN_PUNCTUATOR || close.code != ')' || after.kind == TOKEN_NAME ||
-		    after.kind == TOKEN_NUMBER || after.kind == TOKEN_KEYWORD ||
+		if (close.kind != TOKEN_PUNCTUATOR || close.code != ')' ||
+		    after.kind == TOKEN_NAME || after.kind == TOKEN_NUMBER ||
+		    after.kind == TOKEN_KEYWORD ||
 		    (after.kind == TOKEN_PUNCTUATOR && after.code == '('))
 			return parse_cast(parser);
 	}
@@ -131,12 +135,18 @@ static enum operation unary_operation(const struct token *token)
 	if (token->kind != TOKEN_PUNCTUATOR)
 		return OPERATION_CONSTANT;
 	switch (token->code) {
-	case '+': return OPERATION_PLUS;
-	case '-': return OPERATION_NEGATE;
-	case '~': return OPERATION_COMPLEMENT;
-	case '!': return OPERATION_NOT;
-	case '*': return OPERATION_DEREFERENCE;
-	default: return OPERATION_CONSTANT;
+	case '+':
+		return OPERATION_PLUS;
+	case '-':
+		return OPERATION_NEGATE;
+	case '~':
+		return OPERATION_COMPLEMENT;
+	case '!':
+		return OPERATION_NOT;
+	case '*':
+		return OPERATION_DEREFERENCE;
+	default:
+		return OPERATION_CONSTANT;
 	}
 }
 
@@ -237,13 +247,14 @@ static struct node *parse_binary(struct parser *parser, int lowest)
 
 		sffi__next(parser);
 		right = parse_binary(parser, binary->precedence + 1);
-		left = right ? node_new(parser, binary->operation, &token, left, right, NULL) : NULL;
+		left = right ? node_new(parser, binary->operation, &token, left, right, NULL)
+		             : NULL;
 	}
 	return left;
 }
 
 static struct node *parse_alternatives(struct parser *parser, struct node *condition,
-				       const struct token *token)
+                                       const struct token *token)
 {
 	struct node *yes = sffi__parse_expression(parser), *no;
 

@@ -29,7 +29,7 @@ static bool is_no_parameters(const struct parser *parser)
 }
 
 static const char *length_text(struct parser *parser, const struct declarator *declarator,
-			       const struct node *length)
+                               const struct node *length)
 {
 	char text[24];
 	size_t size, at = sizeof text - 1;
@@ -48,7 +48,7 @@ static const char *length_text(struct parser *parser, const struct declarator *d
 }
 
 static bool check_parameter(struct parser *parser, const struct parameter *parameter,
-			    const struct token *token)
+                            const struct token *token)
 {
 	if (parameter->type->kind == TYPE_VOID)
 		return sffi__fail_at(parser, token, "a parameter cannot be of the type void");
@@ -63,7 +63,7 @@ static bool parse_item(struct parser *parser, struct item *item)
 	if (!sffi__parse_specifiers(parser, PLACE_PARAMETER, &specifiers) ||
 	    !sffi__parse_declarator(parser, NAME_OPTIONAL, &declarator) ||
 	    !sffi__derive_parameter(parser, &specifiers, &declarator, &item->parameter,
-				    &item->length) ||
+	                            &item->length) ||
 	    !check_parameter(parser, &item->parameter, &specifiers.start))
 		return false;
 	item->parameter.is_out = specifiers.is_out;
@@ -81,8 +81,8 @@ static bool parse_parameter(struct parser *parser, struct parameter_list *list)
 	struct item *item;
 
 	if (list->count == TYPE_PARAMETERS_MAX)
-		return sffi__fail_at(parser, &parser->token, "a function has more than %d parameters",
-				     TYPE_PARAMETERS_MAX);
+		return sffi__fail_at(parser, &parser->token,
+		                     "a function has more than %d parameters", TYPE_PARAMETERS_MAX);
 	item = sffi__new_scratch(parser, sizeof *item);
 	if (!item || !parse_item(parser, item))
 		return false;
@@ -104,8 +104,8 @@ static bool number_names(struct parser *parser, const struct parameter_list *lis
 		if (!name)
 			continue;
 		if (name->list == number)
-			return sffi__fail_at(parser, &item->token, "two parameters have the name '%s'",
-					     name->text);
+			return sffi__fail_at(parser, &item->token,
+			                     "two parameters have the name '%s'", name->text);
 		name->list = number;
 		name->index = index;
 	}
@@ -114,7 +114,7 @@ static bool number_names(struct parser *parser, const struct parameter_list *lis
 
 /* A length that is known already must be one that an object can have. */
 static bool check_length(struct parser *parser, const struct parameter *parameter,
-			 const struct item *item)
+                         const struct item *item)
 {
 	const struct node *length = item->length;
 	size_t size = sffi__type_view(parameter->type->target)->size;
@@ -123,15 +123,15 @@ static bool check_length(struct parser *parser, const struct parameter *paramete
 		return true;
 	if (sffi__value_number(length->value) < 0)
 		return sffi__fail_at(parser, &item->token, "the length '%s' is negative",
-				     item->length_text);
+		                     item->length_text);
 	if (__builtin_mul_overflow(size, length->value.bits, &size) || size > TYPE_SIZE_MAX)
 		return sffi__fail_at(parser, &item->token, "this array is larger than %zu bytes",
-				     TYPE_SIZE_MAX);
+		                     TYPE_SIZE_MAX);
 	return true;
 }
 
 static bool resolve_length(struct parser *parser, const struct parameter_list *list,
-			   const struct item *item, struct parameter *parameter, uint64_t number)
+                           const struct item *item, struct parameter *parameter, uint64_t number)
 {
 	struct expression *expression;
 
@@ -175,7 +175,8 @@ static bool parse_list(struct parser *parser, struct parameter_list *list, bool 
 		if (!parse_parameter(parser, list))
 			return false;
 	} while (sffi__accept(parser, ','));
-	if (!sffi__expect(parser, ')', *is_variadic ? "')' after '...'" : "')' after the parameters"))
+	if (!sffi__expect(parser, ')',
+	                  *is_variadic ? "')' after '...'" : "')' after the parameters"))
 		return false;
 	return finish_list(parser, list);
 }

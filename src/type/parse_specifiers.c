@@ -6,13 +6,24 @@
 
 /* The keywords that name a type together, and how often each may occur. */
 enum part {
-	PART_VOID, PART_BOOL, PART_CHAR, PART_SHORT, PART_INT, PART_LONG, PART_INT128, PART_FLOAT,
-	PART_DOUBLE, PART_SIGNED, PART_UNSIGNED, PART_COMPLEX, PART_COUNT
+	PART_VOID,
+	PART_BOOL,
+	PART_CHAR,
+	PART_SHORT,
+	PART_INT,
+	PART_LONG,
+	PART_INT128,
+	PART_FLOAT,
+	PART_DOUBLE,
+	PART_SIGNED,
+	PART_UNSIGNED,
+	PART_COMPLEX,
+	PART_COUNT
 };
 
 /* Two bits for each part hold how often it occurred. */
 #define ONE(part) (1u << 2 * (part))
-#define COUNT(parts, part) ((parts) >> 2 * (part) & 3)
+#define COUNT(parts, part) ((parts) >> 2 * (part)&3)
 
 struct combination {
 	unsigned parts;
@@ -123,8 +134,8 @@ static bool add_part(struct reading *reading, enum part part)
 
 	if (reading->specifiers->type.type || COUNT(reading->parts, part) == limit)
 		return sffi__fail_at(parser, &parser->token,
-				     "'%s' cannot be combined with the type before it",
-				     parser->token.name->text);
+		                     "'%s' cannot be combined with the type before it",
+		                     parser->token.name->text);
 	reading->parts += ONE(part);
 	sffi__next(parser);
 	return true;
@@ -137,14 +148,14 @@ static bool read_tag(struct reading *reading, enum keyword keyword)
 
 	if (has_type(reading))
 		return sffi__fail_at(parser, &parser->token,
-				     "'%s' cannot be combined with the type before it",
-				     parser->token.name->text);
+		                     "'%s' cannot be combined with the type before it",
+		                     parser->token.name->text);
 	if (!sffi__nest(parser))
 		return false;
 	sffi__next(parser);
 	specifiers->has_tag = true;
 	specifiers->type.type = keyword == K_ENUM ? sffi__parse_enum(parser)
-						  : sffi__parse_struct(parser, keyword, specifiers);
+	                                          : sffi__parse_struct(parser, keyword, specifiers);
 	sffi__unnest(parser);
 	return specifiers->type.type;
 }
@@ -155,11 +166,11 @@ static bool set_storage(struct reading *reading, enum storage storage)
 
 	if (reading->place != PLACE_DECLARATION)
 		return sffi__fail_at(parser, &parser->token, "'%s' cannot stand here",
-				     parser->token.name->text);
+		                     parser->token.name->text);
 	if (reading->specifiers->storage)
 		return sffi__fail_at(parser, &parser->token,
-				     "'%s' cannot be combined with the word before it",
-				     parser->token.name->text);
+		                     "'%s' cannot be combined with the word before it",
+		                     parser->token.name->text);
 	reading->specifiers->storage = storage;
 	sffi__next(parser);
 	return true;
@@ -171,7 +182,7 @@ static bool read_function_word(struct reading *reading)
 
 	if (reading->place != PLACE_DECLARATION)
 		return sffi__fail_at(parser, &parser->token, "'%s' cannot stand here",
-				     parser->token.name->text);
+		                     parser->token.name->text);
 	reading->specifiers->is_function_only = true;
 	sffi__next(parser);
 	return true;
@@ -195,14 +206,21 @@ static bool read_word(struct reading *reading)
 		if (reading->place == PLACE_PARAMETER)
 			break;
 		return sffi__fail_at(parser, &parser->token, "'register' cannot stand here");
-	case K_TYPEDEF: return set_storage(reading, STORAGE_TYPEDEF);
-	case K_EXTERN: return set_storage(reading, STORAGE_EXTERN);
-	case K_STATIC: return set_storage(reading, STORAGE_STATIC);
+	case K_TYPEDEF:
+		return set_storage(reading, STORAGE_TYPEDEF);
+	case K_EXTERN:
+		return set_storage(reading, STORAGE_EXTERN);
+	case K_STATIC:
+		return set_storage(reading, STORAGE_STATIC);
 	case K_INLINE:
-	case K_NORETURN: return read_function_word(reading);
-	case K_ATTRIBUTE: return sffi__parse_attributes(parser, &reading->specifiers->attributes);
-	case K_ALIGNAS: return sffi__parse_alignas(parser, &reading->specifiers->attributes);
-	default: return sffi__expected(parser, "a type");
+	case K_NORETURN:
+		return read_function_word(reading);
+	case K_ATTRIBUTE:
+		return sffi__parse_attributes(parser, &reading->specifiers->attributes);
+	case K_ALIGNAS:
+		return sffi__parse_alignas(parser, &reading->specifiers->attributes);
+	default:
+		return sffi__expected(parser, "a type");
 	}
 	sffi__next(parser);
 	return true;
@@ -211,19 +229,32 @@ static bool read_word(struct reading *reading)
 static int part_of(int keyword)
 {
 	switch (keyword) {
-	case K_VOID: return PART_VOID;
-	case K_BOOL: return PART_BOOL;
-	case K_CHAR: return PART_CHAR;
-	case K_SHORT: return PART_SHORT;
-	case K_INT: return PART_INT;
-	case K_LONG: return PART_LONG;
-	case K_INT128: return PART_INT128;
-	case K_FLOAT: return PART_FLOAT;
-	case K_DOUBLE: return PART_DOUBLE;
-	case K_SIGNED: return PART_SIGNED;
-	case K_UNSIGNED: return PART_UNSIGNED;
-	case K_COMPLEX: return PART_COMPLEX;
-	default: return -1;
+	case K_VOID:
+		return PART_VOID;
+	case K_BOOL:
+		return PART_BOOL;
+	case K_CHAR:
+		return PART_CHAR;
+	case K_SHORT:
+		return PART_SHORT;
+	case K_INT:
+		return PART_INT;
+	case K_LONG:
+		return PART_LONG;
+	case K_INT128:
+		return PART_INT128;
+	case K_FLOAT:
+		return PART_FLOAT;
+	case K_DOUBLE:
+		return PART_DOUBLE;
+	case K_SIGNED:
+		return PART_SIGNED;
+	case K_UNSIGNED:
+		return PART_UNSIGNED;
+	case K_COMPLEX:
+		return PART_COMPLEX;
+	default:
+		return -1;
 	}
 }
 
@@ -275,11 +306,11 @@ static bool read_our_word(struct reading *reading)
 {
 	struct specifiers *specifiers = reading->specifiers;
 	bool *word = reading->parser->token.name->text[0] == 'o' ? &specifiers->is_out
-								 : &specifiers->is_keep;
+	                                                         : &specifiers->is_keep;
 
 	if (*word)
 		return sffi__fail_at(reading->parser, &reading->parser->token,
-				     "'%s' stands here twice", reading->parser->token.name->text);
+		                     "'%s' stands here twice", reading->parser->token.name->text);
 	*word = true;
 	specifiers->word = reading->parser->token;
 	sffi__next(reading->parser);
@@ -293,13 +324,14 @@ static bool read_typedef(struct reading *reading)
 	const struct qualified *type = typedef_of(parser, name);
 
 	if (!type && (!strcmp(name->text, "va_list") || !strcmp(name->text, "__builtin_va_list") ||
-		      !strcmp(name->text, "__gnuc_va_list")))
-		return sffi__fail_at(parser, &parser->token, "a va_list cannot be passed: "
-							     "use the function that takes '...'");
+	              !strcmp(name->text, "__gnuc_va_list")))
+		return sffi__fail_at(parser, &parser->token,
+		                     "a va_list cannot be passed: "
+		                     "use the function that takes '...'");
 	if (!type)
 		return sffi__fail_at(parser, &parser->token,
-				     "expected a type, found '%s', which is not declared as one",
-				     name->text);
+		                     "expected a type, found '%s', which is not declared as one",
+		                     name->text);
 	reading->specifiers->type.type = type->type;
 	reading->is_const |= type->is_const;
 	sffi__next(parser);
@@ -317,8 +349,8 @@ static bool is_complex_word(const struct reading *reading)
 	    !(COUNT(reading->parts, PART_FLOAT) || COUNT(reading->parts, PART_DOUBLE)))
 		return false;
 	return ahead->kind == TOKEN_NAME || ahead->kind == TOKEN_KEYWORD ||
-	       (ahead->kind == TOKEN_PUNCTUATOR && (ahead->code == '*' || ahead->code == ',' ||
-						    ahead->code == ')'));
+	       (ahead->kind == TOKEN_PUNCTUATOR &&
+	        (ahead->code == '*' || ahead->code == ',' || ahead->code == ')'));
 }
 
 static bool read_complex_word(struct reading *reading)
@@ -327,8 +359,9 @@ static bool read_complex_word(struct reading *reading)
 	const struct token *ahead = &parser->ahead;
 
 	if (ahead->kind == TOKEN_PUNCTUATOR && ahead->code != '*')
-		return sffi__fail_at(parser, &parser->token,
-				     "'complex' is a name or a type here: write '_Complex' for the type");
+		return sffi__fail_at(
+		        parser, &parser->token,
+		        "'complex' is a name or a type here: write '_Complex' for the type");
 	return add_part(reading, PART_COMPLEX);
 }
 
@@ -373,7 +406,7 @@ bool sffi__parse_specifiers(struct parser *parser, enum place place, struct spec
 		if (parser->token.kind == TOKEN_NAME)
 			good = read_name(&reading, &done);
 		else if (parser->token.kind == TOKEN_KEYWORD && parser->token.code != K_SIZEOF &&
-			 !(has_type(&reading) && parser->token.code == K_ASM))
+		         !(has_type(&reading) && parser->token.code == K_ASM))
 			good = read_keyword(&reading);
 		else
 			done = true;

@@ -29,26 +29,29 @@ static struct type *tagged_type(struct parser *parser, const struct token *tag, 
 
 /* A tag that was declared before must have been so for the same kind of type. */
 static bool check_kind(struct parser *parser, const struct token *tag, const struct type *type,
-		       enum type_kind kind)
+                       enum type_kind kind)
 {
 	enum type_kind former = type->is_enum ? TYPE_INTEGER : type->kind;
 
 	if (former == kind)
 		return true;
 	return sffi__fail_at(parser, tag, "'%s %s' is declared as '%s %s' already", tag_word(kind),
-			     tag->name->text, tag_word(former), tag->name->text);
+	                     tag->name->text, tag_word(former), tag->name->text);
 }
 
 struct binding *sffi__parse_tag(struct parser *parser, const struct token *tag, enum type_kind kind,
-				bool own)
+                                bool own)
 {
 	struct binding binding = { .kind = BINDING_TAG };
-	const struct binding *found = own ? tag->name->tag : sffi__scope_tag(parser->scope, tag->name);
+	const struct binding *found =
+	        own ? tag->name->tag : sffi__scope_tag(parser->scope, tag->name);
 
 	if (found)
-		return check_kind(parser, tag, found->type.type, kind) ? (struct binding *)found : NULL;
+		return check_kind(parser, tag, found->type.type, kind) ? (struct binding *)found
+		                                                       : NULL;
 	if (parser->only_known_tags && !own) {
-		sffi__fail_at(parser, tag, "'%s %s' is not declared", tag_word(kind), tag->name->text);
+		sffi__fail_at(parser, tag, "'%s %s' is not declared", tag_word(kind),
+		              tag->name->text);
 		return NULL;
 	}
 	binding.type.type = tagged_type(parser, tag, kind);
@@ -65,7 +68,7 @@ struct member_list {
 };
 
 static struct field *field_new(struct parser *parser, struct member_list *list,
-			       const struct specifiers *specifiers, const struct token *token)
+                               const struct specifiers *specifiers, const struct token *token)
 {
 	struct field *field = sffi__new_scratch(parser, sizeof *field);
 
@@ -88,19 +91,22 @@ static bool parse_width(struct parser *parser, struct field *field)
 	__int128 width;
 
 	if (type->kind != TYPE_INTEGER && type->kind != TYPE_BOOL)
-		return sffi__fail_at(parser, &field->token, "a bit-field must have an integer type");
+		return sffi__fail_at(parser, &field->token,
+		                     "a bit-field must have an integer type");
 	/* Integers are aligned to their size, unless a typedef changed that. */
 	if (type->alignment != type->size)
-		return sffi__fail_at(parser, &field->token,
-				     "compilers disagree on bit-fields of a type with an alignment of "
-				     "its own");
+		return sffi__fail_at(
+		        parser, &field->token,
+		        "compilers disagree on bit-fields of a type with an alignment of "
+		        "its own");
 	if (!sffi__parse_constant(parser, &width, &start))
 		return false;
 	if (width < 0 || width > (__int128)limit)
-		return sffi__fail_at(parser, &start, "the width of this bit-field is not between 0 and %u",
-				     limit);
+		return sffi__fail_at(parser, &start,
+		                     "the width of this bit-field is not between 0 and %u", limit);
 	if (!width && field->name)
-		return sffi__fail_at(parser, &start, "a bit-field with a name cannot have the width 0");
+		return sffi__fail_at(parser, &start,
+		                     "a bit-field with a name cannot have the width 0");
 	field->is_bit_field = true;
 	field->width = (unsigned)width;
 	return true;
@@ -112,16 +118,18 @@ static bool check_member(struct parser *parser, const struct field *field)
 	bool is_flexible = field->type->kind == TYPE_ARRAY && !field->type->is_complete;
 
 	if (field->type->kind == TYPE_BUFFER)
-		return sffi__fail_at(parser, &field->token,
-				     "'buffer' can only be the type of a parameter, not of a member");
+		return sffi__fail_at(
+		        parser, &field->token,
+		        "'buffer' can only be the type of a parameter, not of a member");
 	if (field->type->kind == TYPE_FUNCTION)
-		return sffi__fail_at(parser, &field->token, "a member cannot be a function: "
-							    "write a pointer to one");
+		return sffi__fail_at(parser, &field->token,
+		                     "a member cannot be a function: "
+		                     "write a pointer to one");
 	return is_flexible || sffi__must_be_complete(parser, field->type, &field->token);
 }
 
 static bool parse_field(struct parser *parser, struct member_list *list,
-			const struct specifiers *specifiers)
+                        const struct specifiers *specifiers)
 {
 	struct declarator declarator = { 0 };
 	struct qualified type;
@@ -149,7 +157,7 @@ static bool parse_field(struct parser *parser, struct member_list *list,
 
 /* `struct { ... };` adds the members of what is in its braces; an enum only its constants. */
 static bool parse_anonymous(struct parser *parser, struct member_list *list,
-			    const struct specifiers *specifiers)
+                            const struct specifiers *specifiers)
 {
 	if (specifiers->is_unnamed) {
 		struct field *field = field_new(parser, list, specifiers, &specifiers->start);
@@ -202,7 +210,7 @@ static bool parse_body(struct parser *parser, struct type *body, struct attribut
 
 /* C23 6.7.2.3p1: the same members again are fine. */
 static bool define(struct parser *parser, const struct token *tag, struct type *type,
-		   struct type *body)
+                   struct type *body)
 {
 	const struct type *former = sffi__type_view(type);
 
@@ -210,11 +218,12 @@ static bool define(struct parser *parser, const struct token *tag, struct type *
 		return sffi__transaction_complete(&parser->transaction, type, body) ||
 		       sffi__out_of_memory(parser);
 	return sffi__same_body(former, body) ||
-	       sffi__fail_at(parser, tag, "'%s' is declared with other members already", type->name);
+	       sffi__fail_at(parser, tag, "'%s' is declared with other members already",
+	                     type->name);
 }
 
 static const struct type *parse_tagged_body(struct parser *parser, const struct token *tag,
-					    enum type_kind kind, struct attributes *attributes)
+                                            enum type_kind kind, struct attributes *attributes)
 {
 	struct type *body = sffi__new(parser, sizeof *body);
 	struct binding *binding = sffi__parse_tag(parser, tag, kind, true);
@@ -224,7 +233,7 @@ static const struct type *parse_tagged_body(struct parser *parser, const struct 
 		return NULL;
 	if (binding->is_open) {
 		sffi__fail_at(parser, tag, "'%s' cannot be declared inside itself",
-			      binding->type.type->name);
+		              binding->type.type->name);
 		return NULL;
 	}
 	body->kind = kind;
@@ -239,7 +248,7 @@ static const struct type *parse_tagged_body(struct parser *parser, const struct 
 }
 
 static const struct type *parse_unnamed_body(struct parser *parser, enum type_kind kind,
-					     struct attributes *attributes)
+                                             struct attributes *attributes)
 {
 	struct type *type = sffi__new(parser, sizeof *type);
 
@@ -252,7 +261,7 @@ static const struct type *parse_unnamed_body(struct parser *parser, enum type_ki
 }
 
 const struct type *sffi__parse_struct(struct parser *parser, enum keyword keyword,
-				      struct specifiers *specifiers)
+                                      struct specifiers *specifiers)
 {
 	enum type_kind kind = keyword == K_STRUCT ? TYPE_STRUCT : TYPE_UNION;
 	struct attributes attributes = { 0 };
@@ -274,6 +283,6 @@ const struct type *sffi__parse_struct(struct parser *parser, enum keyword keywor
 		return parse_unnamed_body(parser, kind, &attributes);
 	}
 	sffi__expected(parser, kind == TYPE_STRUCT ? "a tag or '{' after 'struct'"
-						   : "a tag or '{' after 'union'");
+	                                           : "a tag or '{' after 'union'");
 	return NULL;
 }

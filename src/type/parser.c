@@ -21,8 +21,8 @@ bool sffi__fail_at(struct parser *parser, const struct token *token, const char 
 	va_start(arguments, format);
 	vsnprintf(sentence, sizeof sentence, format, arguments);
 	va_end(arguments);
-	parser->status = sffi__fail(SFFI_EDECL, "line %u, column %u: %s", token->line, token->column,
-				    sentence);
+	parser->status = sffi__fail(SFFI_EDECL, "line %u, column %u: %s", token->line,
+	                            token->column, sentence);
 	return false;
 }
 
@@ -36,7 +36,8 @@ bool sffi__out_of_memory(struct parser *parser)
 bool sffi__expected(struct parser *parser, const char *what)
 {
 	const struct token *token = &parser->token;
-	int length = token->end - token->start > SHOWN_MAX ? SHOWN_MAX : (int)(token->end - token->start);
+	int length = token->end - token->start > SHOWN_MAX ? SHOWN_MAX
+	                                                   : (int)(token->end - token->start);
 
 	if (parser->lexer.out_of_memory)
 		return sffi__out_of_memory(parser);
@@ -45,8 +46,10 @@ bool sffi__expected(struct parser *parser, const char *what)
 	if (token->kind == TOKEN_END)
 		return sffi__fail_at(parser, token, "expected %s, found the end of the text", what);
 	if (token->name)
-		return sffi__fail_at(parser, token, "expected %s, found '%s'", what, token->name->text);
-	return sffi__fail_at(parser, token, "expected %s, found '%.*s'", what, length, token->start);
+		return sffi__fail_at(parser, token, "expected %s, found '%s'", what,
+		                     token->name->text);
+	return sffi__fail_at(parser, token, "expected %s, found '%.*s'", what, length,
+	                     token->start);
 }
 
 /* ---- tokens ---- */
@@ -93,8 +96,8 @@ bool sffi__nest(struct parser *parser)
 {
 	if (parser->nesting == TYPE_NESTING_MAX)
 		return sffi__fail_at(parser, &parser->token,
-				     "brackets and expressions are nested more than %d deep",
-				     TYPE_NESTING_MAX);
+		                     "brackets and expressions are nested more than %d deep",
+		                     TYPE_NESTING_MAX);
 	parser->nesting++;
 	return true;
 }
@@ -163,8 +166,8 @@ bool sffi__parser_start(struct parser *parser, struct scope *scope, const char *
 	parser->scope = scope;
 	sffi__transaction_begin(&parser->transaction, scope);
 	if (strnlen(text, TEXT_MAX + 1) > TEXT_MAX) {
-		parser->status = sffi__fail(SFFI_EDECL, "the text is longer than %zu MiB",
-					    TEXT_MAX >> 20);
+		parser->status =
+		        sffi__fail(SFFI_EDECL, "the text is longer than %zu MiB", TEXT_MAX >> 20);
 		return false;
 	}
 	sffi__lexer_start(&parser->lexer, scope, text);

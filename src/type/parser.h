@@ -6,7 +6,7 @@
  *
  * A function that returns bool or a pointer has, on false or NULL, left the first failure
  * in the parser's status and its sentence for sffi_error(). All memory comes from the
- * scope's arena, so that a failed text takes it all back, or from the scratch arena, which
+ * scope's pool, so that a failed text takes it all back, or from the scratch pool, which
  * ends with the text.
  */
 #ifndef SFFI_TYPE_PARSER_H
@@ -19,8 +19,8 @@
 struct parser {
 	struct scope *scope;
 	struct lexer lexer;
-	struct token token;   /* not consumed yet */
-	struct token ahead;   /* the one after it */
+	struct token token; /* not consumed yet */
+	struct token ahead; /* the one after it */
 	const char *previous_end;
 	struct pool scratch;
 	struct transaction transaction;
@@ -47,10 +47,10 @@ bool sffi__expect(struct parser *, int punctuator, const char *what);
 /* All return false. Positions are those of the token. */
 bool sffi__expected(struct parser *, const char *what);
 bool sffi__fail_at(struct parser *, const struct token *, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 bool sffi__out_of_memory(struct parser *);
 
-/* Around whatever recurses; enter fails when it is too deep. */
+/* Around whatever recurses; nest fails when it is too deep. */
 bool sffi__nest(struct parser *);
 void sffi__unnest(struct parser *);
 
@@ -66,7 +66,7 @@ bool sffi__bind(struct parser *, struct binding **slot, const struct binding *);
 
 struct attributes {
 	bool is_packed;
-	size_t alignment; /* 0: not given */
+	size_t alignment;   /* 0: not given */
 	struct token token; /* the first that matters for a layout */
 };
 
@@ -85,8 +85,8 @@ struct specifiers {
 	struct qualified type;
 	enum storage storage;
 	bool is_out, is_keep;
-	bool has_tag;     /* struct, union or enum: may stand without a declarator */
-	bool is_unnamed;  /* a struct or union without a tag was defined here */
+	bool has_tag;          /* struct, union or enum: may stand without a declarator */
+	bool is_unnamed;       /* a struct or union without a tag was defined here */
 	bool is_function_only; /* inline, _Noreturn */
 	struct attributes attributes;
 	struct token start;
@@ -117,8 +117,8 @@ struct derivation {
 };
 
 struct declarator {
-	struct name *name; /* NULL: none */
-	struct token token; /* the name, or where it could have been */
+	struct name *name;               /* NULL: none */
+	struct token token;              /* the name, or where it could have been */
 	struct derivation *first, *last; /* first is applied first */
 	struct attributes attributes;
 };
@@ -129,11 +129,11 @@ enum naming { NAME_REQUIRED, NAME_OPTIONAL, NAME_NONE };
 bool sffi__parse_declarator(struct parser *, enum naming, struct declarator *);
 /* The type that the specifiers and the declarator make together. */
 bool sffi__derive(struct parser *, const struct specifiers *, const struct declarator *,
-		  struct qualified *);
+                  struct qualified *);
 /* The same for a parameter: arrays and functions become pointers; an array's length is
  * left in *length, to be resolved when all parameters are known. */
 bool sffi__derive_parameter(struct parser *, const struct specifiers *, const struct declarator *,
-			    struct parameter *, struct node **length);
+                            struct parameter *, struct node **length);
 /* After '('; consumes the ')'. */
 struct function_type *sffi__parse_parameters(struct parser *);
 
@@ -142,14 +142,14 @@ struct function_type *sffi__parse_parameters(struct parser *);
 const struct type *sffi__pointer_to(struct parser *, struct qualified target, const struct token *);
 /* is_complete false: of unknown length. */
 const struct type *sffi__array_of(struct parser *, struct qualified element, bool is_complete,
-				  uint64_t count, const struct token *);
+                                  uint64_t count, const struct token *);
 const struct type *sffi__function_of(struct parser *, const struct type *result,
-				     struct function_type *, const struct token *);
+                                     struct function_type *, const struct token *);
 /* Const: of an array, its elements. */
 bool sffi__qualify(struct parser *, struct qualified *);
 /* A copy of the type with another alignment. */
 const struct type *sffi__realigned(struct parser *, const struct type *, size_t alignment,
-				   const struct token *);
+                                   const struct token *);
 /* Must the type be complete here? Says so, if it is not. */
 bool sffi__must_be_complete(struct parser *, const struct type *, const struct token *);
 
@@ -160,7 +160,7 @@ struct node *sffi__parse_expression(struct parser *);
 /* Looks the names up: parameters of this list (their `list` number and index), unless
  * parameters is NULL, then enum constants; and computes what is constant. */
 bool sffi__resolve(struct parser *, struct node *, const struct parameter *parameters,
-		   uint64_t list);
+                   uint64_t list);
 /* A constant expression; *start is its first token, for messages. */
 bool sffi__parse_constant(struct parser *, __int128 *, struct token *start);
 
@@ -171,8 +171,8 @@ struct field {
 	struct name *name; /* NULL: an anonymous struct or union, or an unnamed bit-field */
 	const struct type *type;
 	bool is_bit_field, is_packed;
-	unsigned width;    /* of a bit-field */
-	size_t alignment;  /* asked for by an attribute; 0: none */
+	unsigned width;   /* of a bit-field */
+	size_t alignment; /* asked for by an attribute; 0: none */
 	struct token token;
 	/* Found by the layout. */
 	uint64_t bit_position;

@@ -14,10 +14,10 @@ struct pool_chunk {
 	char bytes[];
 };
 
-static struct pool_chunk *chunk_new(struct pool *arena, size_t size)
+static struct pool_chunk *chunk_new(struct pool *pool, size_t size)
 {
 	struct pool_chunk *chunk;
-	size_t capacity = arena->newest ? 2 * arena->newest->size : SMALLEST_CHUNK;
+	size_t capacity = pool->newest ? 2 * pool->newest->size : SMALLEST_CHUNK;
 
 	if (capacity > LARGEST_CHUNK)
 		capacity = LARGEST_CHUNK;
@@ -26,23 +26,23 @@ static struct pool_chunk *chunk_new(struct pool *arena, size_t size)
 	chunk = malloc(sizeof *chunk + capacity);
 	if (!chunk)
 		return NULL;
-	chunk->earlier = arena->newest;
+	chunk->earlier = pool->newest;
 	chunk->used = 0;
 	chunk->size = capacity;
-	arena->newest = chunk;
+	pool->newest = chunk;
 	return chunk;
 }
 
-void *sffi__pool_alloc(struct pool *arena, size_t size)
+void *sffi__pool_alloc(struct pool *pool, size_t size)
 {
-	struct pool_chunk *chunk = arena->newest;
+	struct pool_chunk *chunk = pool->newest;
 	void *block;
 
 	if (size > SIZE_MAX / 4)
 		return NULL;
 	size = (size + 7) & ~(size_t)7;
 	if (!chunk || chunk->size - chunk->used < size)
-		chunk = chunk_new(arena, size);
+		chunk = chunk_new(pool, size);
 	if (!chunk)
 		return NULL;
 	block = chunk->bytes + chunk->used;
@@ -50,28 +50,28 @@ void *sffi__pool_alloc(struct pool *arena, size_t size)
 	return memset(block, 0, size);
 }
 
-struct pool_mark sffi__pool_mark(const struct pool *arena)
+struct pool_mark sffi__pool_mark(const struct pool *pool)
 {
-	struct pool_mark mark = { arena->newest, arena->newest ? arena->newest->used : 0 };
+	struct pool_mark mark = { pool->newest, pool->newest ? pool->newest->used : 0 };
 
 	return mark;
 }
 
-void sffi__pool_release(struct pool *arena, struct pool_mark mark)
+void sffi__pool_release(struct pool *pool, struct pool_mark mark)
 {
-	while (arena->newest != mark.newest) {
-		struct pool_chunk *chunk = arena->newest;
+	while (pool->newest != mark.newest) {
+		struct pool_chunk *chunk = pool->newest;
 
-		arena->newest = chunk->earlier;
+		pool->newest = chunk->earlier;
 		free(chunk);
 	}
-	if (arena->newest)
-		arena->newest->used = mark.used;
+	if (pool->newest)
+		pool->newest->used = mark.used;
 }
 
-void sffi__pool_free(struct pool *arena)
+void sffi__pool_free(struct pool *pool)
 {
 	struct pool_mark empty = { NULL, 0 };
 
-	sffi__pool_release(arena, empty);
+	sffi__pool_release(pool, empty);
 }

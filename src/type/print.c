@@ -10,7 +10,8 @@ struct output {
 	size_t left; /* with the NUL */
 };
 
-static void __attribute__((format(printf, 2, 3))) put(struct output *output, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+put(struct output *output, const char *format, ...)
 {
 	va_list arguments;
 	int length;
@@ -32,6 +33,14 @@ static bool is_full(const struct output *output)
 	return output->left <= 1;
 }
 
+/* Between a type and what follows it, but not after a '*'. */
+static void put_space(struct output *output)
+{
+	char last = output->at[-1];
+
+	put(output, "%s", last == '*' || last == ' ' ? "" : " ");
+}
+
 static void print(struct output *, const struct type *);
 
 static bool binds_closer(const struct type *type)
@@ -46,9 +55,11 @@ static void put_before(struct output *output, const struct type *type, bool is_c
 	switch (type->kind) {
 	case TYPE_POINTER:
 		put_before(output, type->target, type->target_const);
-		if (type->target->kind != TYPE_POINTER)
-			put(output, " ");
-		put(output, "%s*%s", binds_closer(type->target) ? "(" : "", is_const ? "const " : "");
+		if (is_full(output))
+			return;
+		put_space(output);
+		put(output, "%s*%s", binds_closer(type->target) ? "(" : "",
+		    is_const ? "const " : "");
 		break;
 	case TYPE_ARRAY:
 		put_before(output, type->target, type->target_const);
@@ -105,8 +116,8 @@ static void put_after(struct output *output, const struct type *type)
 static void print(struct output *output, const struct type *type)
 {
 	put_before(output, type, false);
-	if (type->kind == TYPE_ARRAY || type->kind == TYPE_FUNCTION)
-		put(output, " ");
+	if (!is_full(output) && binds_closer(type))
+		put_space(output);
 	put_after(output, type);
 }
 

@@ -9,7 +9,7 @@ struct resolution {
 };
 
 static bool fail(struct resolution *resolution, const struct node *node, const char *before,
-		 const char *name, const char *after)
+                 const char *name, const char *after)
 {
 	struct token token = { .line = node->line, .column = node->column };
 
@@ -23,7 +23,7 @@ static bool is_number(const struct type *type)
 
 /* Of the node's name, as a parameter; *found says whether it is one. */
 static bool resolve_parameter(struct resolution *resolution, struct node *node, bool dereference,
-			      bool *found)
+                              bool *found)
 {
 	struct name *name = node->name;
 	const struct type *type;
@@ -34,7 +34,7 @@ static bool resolve_parameter(struct resolution *resolution, struct node *node, 
 	type = resolution->parameters[name->index].type;
 	if (!dereference && type->kind == TYPE_POINTER && is_number(type->target))
 		return fail(resolution, node, "'", name->text,
-			    "' is a pointer: put a '*' before it for what it points to");
+		            "' is a pointer: put a '*' before it for what it points to");
 	if (dereference && type->kind != TYPE_POINTER)
 		return fail(resolution, node, "'", name->text, "' is not a pointer");
 	if (!is_number(dereference ? type->target : type))
@@ -61,10 +61,10 @@ static bool resolve_name(struct resolution *resolution, struct node *node)
 		return true;
 	}
 	return resolution->parameters
-		       ? fail(resolution, node, "'", node->name->text,
-			      "' is neither a parameter of this function nor an enum constant")
-		       : fail(resolution, node, "expected a constant, found '", node->name->text,
-			      "', which is no enum constant");
+	               ? fail(resolution, node, "'", node->name->text,
+	                      "' is neither a parameter of this function nor an enum constant")
+	               : fail(resolution, node, "expected a constant, found '", node->name->text,
+	                      "', which is no enum constant");
 }
 
 static bool resolve_dereference(struct resolution *resolution, struct node *node)
@@ -76,7 +76,7 @@ static bool resolve_dereference(struct resolution *resolution, struct node *node
 	if (!resolve_parameter(resolution, node, true, &found))
 		return false;
 	return found || fail(resolution, node, "expected a parameter after '*', found '",
-			     node->name->text, "'");
+	                     node->name->text, "'");
 }
 
 static bool resolve(struct resolution *, struct node *);
@@ -110,7 +110,8 @@ static bool resolve_logic(struct resolution *resolution, struct node *node)
 	if (!resolve(resolution, first))
 		return false;
 	is_true = first->value.bits;
-	if (first->operation == OPERATION_CONSTANT && is_true == (node->operation == OPERATION_OR)) {
+	if (first->operation == OPERATION_CONSTANT &&
+	    is_true == (node->operation == OPERATION_OR)) {
 		node->operands[1] = first;
 		return compute(resolution, node);
 	}
@@ -142,7 +143,7 @@ static bool resolve(struct resolution *resolution, struct node *node)
 }
 
 bool sffi__resolve(struct parser *parser, struct node *node, const struct parameter *parameters,
-		   uint64_t list)
+                   uint64_t list)
 {
 	struct resolution resolution = { parser, parameters, list };
 

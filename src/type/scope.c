@@ -56,7 +56,8 @@ static struct name *find(const struct scope *scope, const char *text, size_t len
 	struct name *name;
 
 	for (name = *bucket_of(scope, hash); name; name = name->chain)
-		if (name->hash == hash && name->length == length && !memcmp(name->text, text, length))
+		if (name->hash == hash && name->length == length &&
+		    !memcmp(name->text, text, length))
 			return name;
 	return NULL;
 }
@@ -121,7 +122,7 @@ static void remove_newest(struct scope *scope)
 /* ---- lookup ---- */
 
 static const struct binding *look_up(const struct scope *scope, const char *text, size_t length,
-				     bool tag)
+                                     bool tag)
 {
 	for (; scope; scope = scope->outer) {
 		const struct name *name = find(scope, text, length);
@@ -136,7 +137,7 @@ static const struct binding *look_up(const struct scope *scope, const char *text
 const struct binding *sffi__scope_ordinary(const struct scope *scope, const struct name *name)
 {
 	return name->ordinary ? name->ordinary
-			      : look_up(scope->outer, name->text, name->length, false);
+	                      : look_up(scope->outer, name->text, name->length, false);
 }
 
 const struct binding *sffi__scope_tag(const struct scope *scope, const struct name *name)
@@ -145,7 +146,7 @@ const struct binding *sffi__scope_tag(const struct scope *scope, const struct na
 }
 
 static const struct type *declared(const struct scope *scope, const char *text,
-				   enum binding_kind kind)
+                                   enum binding_kind kind)
 {
 	const struct binding *binding = look_up(scope, text, strlen(text), false);
 
@@ -186,7 +187,7 @@ static struct change *note(struct transaction *transaction)
 }
 
 bool sffi__transaction_bind(struct transaction *transaction, struct binding **slot,
-			    struct binding *binding)
+                            struct binding *binding)
 {
 	struct change *change = note(transaction);
 
@@ -199,7 +200,7 @@ bool sffi__transaction_bind(struct transaction *transaction, struct binding **sl
 }
 
 bool sffi__transaction_complete(struct transaction *transaction, struct type *type,
-				struct type *body)
+                                struct type *body)
 {
 	struct change *change = note(transaction);
 

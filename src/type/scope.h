@@ -12,11 +12,17 @@
 #ifndef SFFI_TYPE_SCOPE_H
 #define SFFI_TYPE_SCOPE_H
 
-#include "type/pool.h"
 #include "type/lexer.h"
+#include "type/pool.h"
 #include "type/type.h"
 
-enum binding_kind { BINDING_TYPEDEF, BINDING_FUNCTION, BINDING_GLOBAL, BINDING_CONSTANT, BINDING_TAG };
+enum binding_kind {
+	BINDING_TYPEDEF,
+	BINDING_FUNCTION,
+	BINDING_GLOBAL,
+	BINDING_CONSTANT,
+	BINDING_TAG
+};
 
 /* A type and whether it is const itself: what a typedef or a specifier stands for. */
 struct qualified {
@@ -99,18 +105,34 @@ static inline const struct type *sffi__type_view(const struct type *type)
 /* ---- standard types ---- */
 
 enum basic_type {
-	BASIC_VOID, BASIC_BOOL,
-	BASIC_CHAR, BASIC_SCHAR, BASIC_UCHAR,
-	BASIC_SHORT, BASIC_USHORT,
-	BASIC_INT, BASIC_UINT,
-	BASIC_LONG, BASIC_ULONG,
-	BASIC_LLONG, BASIC_ULLONG,
-	BASIC_INT128, BASIC_UINT128,
-	BASIC_FLOAT, BASIC_DOUBLE, BASIC_LDOUBLE,
-	BASIC_CFLOAT, BASIC_CDOUBLE, BASIC_CLDOUBLE,
-	BASIC_FD, BASIC_BUFFER, BASIC_TOKEN,
-	BASIC_FILE, BASIC_DIR,
-	BASIC_VOID_POINTER, BASIC_CHAR_POINTER
+	BASIC_VOID,
+	BASIC_BOOL,
+	BASIC_CHAR,
+	BASIC_SCHAR,
+	BASIC_UCHAR,
+	BASIC_SHORT,
+	BASIC_USHORT,
+	BASIC_INT,
+	BASIC_UINT,
+	BASIC_LONG,
+	BASIC_ULONG,
+	BASIC_LLONG,
+	BASIC_ULLONG,
+	BASIC_INT128,
+	BASIC_UINT128,
+	BASIC_FLOAT,
+	BASIC_DOUBLE,
+	BASIC_LDOUBLE,
+	BASIC_CFLOAT,
+	BASIC_CDOUBLE,
+	BASIC_CLDOUBLE,
+	BASIC_FD,
+	BASIC_BUFFER,
+	BASIC_TOKEN,
+	BASIC_FILE,
+	BASIC_DIR,
+	BASIC_VOID_POINTER,
+	BASIC_CHAR_POINTER
 };
 
 const struct type *sffi__basic_type(enum basic_type);

@@ -1,0 +1,1 @@
+int f(char text[2 * n + 'a' / 0x1fULL % 7u - -n], size_t n)
