@@ -204,8 +204,8 @@ SFFI_API sffi_status sffi_call_batch(sffi_batch *calls, size_t count);
 typedef enum {
 	SFFI_FAULT_SIGNAL,
 	SFFI_FAULT_STACK_OVERFLOW,
-	SFFI_FAULT_EXIT,   /* exit() or _exit(); the status is sffi_fault_get_code() */
-	SFFI_FAULT_KILLED, /* by a signal from outside, SIGKILL, or replaced by execve */
+	SFFI_FAULT_EXIT,   /* exit(), _exit(), or replaced by execve; the status is sffi_fault_get_code() */
+	SFFI_FAULT_KILLED, /* by SIGKILL or SIGTERM */
 	SFFI_FAULT_TIMEOUT,
 	SFFI_FAULT_OVERRUN,
 	SFFI_FAULT_UNWOUND, /* a longjmp or an exception left the callee */

@@ -98,6 +98,16 @@ int sffi__address_space_fill(void)
  * more memory. */
 extern void __asan_init(void) __attribute__((weak));
 
+/* A compiler may leave out a malloc whose block nobody looks at. */
+static void take_all(size_t size)
+{
+	void *volatile block;
+
+	do
+		block = malloc(size);
+	while (block);
+}
+
 /* With the address space full, the allocator can only give what it has already. */
 void sffi__heap_use_up(void)
 {
@@ -107,11 +117,8 @@ void sffi__heap_use_up(void)
 	if (__asan_init)
 		return;
 	for (size = LARGEST; size > SMALL; size -= size / 8)
-		while (malloc(size))
-			;
+		take_all(size);
 	for (; size >= STEP; size -= STEP)
-		while (malloc(size))
-			;
-	while (malloc(1))
-		;
+		take_all(size);
+	take_all(1);
 }

@@ -268,6 +268,12 @@ static void answer(struct zygote_request *request, const int *received, size_t c
 
 static void drop(const struct zygote_request *request)
 {
+	/* The newborn in reserve has the range still. */
+	if (reserve.pid) {
+		sffi__os_pidfd_signal(reserve.pidfd, SIGKILL);
+		close(reserve.pidfd);
+		forget_reserve();
+	}
 	/* The range must not become free for new memory. */
 	sffi__os_map((void *)request->low, request->high - request->low, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1);

@@ -3,7 +3,7 @@
  * The System V psABI for AMD64, section 3.2.3 "Parameter Passing", for scalars: class
  * INTEGER goes to rdi rsi rdx rcx r8 r9, class SSE to xmm0 to xmm7, the rest to the stack,
  * eight bytes each. Aggregates by value, x87 and variadic calls have their place here and
- * are refused for now by name.
+ * are refused by name.
  */
 #include "abi/abi.h"
 
