@@ -168,6 +168,21 @@ void test_same_resources(struct test_resources before)
 		     before.threads, now.threads, before.mappings, now.mappings);
 }
 
+void test_until_gone(pid_t pid)
+{
+	struct timespec pause = { .tv_nsec = 2000000 };
+
+	for (int look = 0; look < 10000; look++) {
+		char path[64];
+
+		snprintf(path, sizeof path, "/proc/%d/exe", pid);
+		if (access(path, F_OK))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	ck_abort_msg("process %d is still there", pid);
+}
+
 int test_main(int argc, char **argv, Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);

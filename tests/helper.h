@@ -53,6 +53,9 @@ struct test_resources test_resources(void);
 /* Waits until no more of anything is there than before, for processes that are ending. */
 void test_same_resources(struct test_resources before);
 
+/* Waits until the process has ended; it may be a zombie still. */
+void test_until_gone(pid_t);
+
 /* Runs the suite: TAP on stdout; a word in argv selects a case by name. */
 int test_main(int argc, char **argv, Suite *);
 

@@ -11,21 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void until_gone(pid_t pid)
-{
-	struct timespec pause = { .tv_nsec = 2000000 };
-
-	for (int look = 0; look < 10000; look++) {
-		char path[64];
-
-		snprintf(path, sizeof path, "/proc/%d/exe", pid);
-		if (access(path, F_OK))
-			return;
-		nanosleep(&pause, NULL);
-	}
-	ck_abort_msg("process %d is still there", pid);
-}
-
 /* A host that calls something that does not return, and tells its worker's pid. */
 static void be_host(int out, const char *declaration)
 {
@@ -73,7 +58,7 @@ START_TEST(workers_end_with_the_host)
 	usleep(20000); /* so that it usually is in the callee; either way it must end */
 	kill(host, SIGKILL);
 	waitpid(host, NULL, 0);
-	until_gone(worker);
+	test_until_gone(worker);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -94,7 +79,7 @@ START_TEST(an_interrupt_from_the_terminal_ends_all)
 	ck_assert_int_eq(write(terminal, "\003", 1), 1);
 	ck_assert_int_eq(waitpid(host, &status, 0), host);
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
-	until_gone(worker);
+	test_until_gone(worker);
 	close(terminal);
 }
 END_TEST
