@@ -53,9 +53,16 @@ static void *count_own(void *data)
 {
 	int count = 0;
 
-	for (int i = 1; i <= 20; i++)
-		if (sffi_call(data, &count) || count != i)
-			return "a thread saw another's thread-local state";
+	for (int i = 1; i <= 20; i++) {
+		static __thread char text[1200];
+		sffi_status status = sffi_call(data, &count);
+
+		if (!status && count == i)
+			continue;
+		snprintf(text, sizeof text, "%s, count %d instead of %d: %s", sffi_status_name(status),
+			 count, i, status ? sffi_error() : "another thread's state");
+		return strdup(text);
+	}
 	return NULL;
 }
 
@@ -305,7 +312,9 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, everybody_crashes);
 	tcase_add_test(tests, a_thread_of_the_library_crashes);
 	tcase_add_test(tests, on_start_and_spare);
-	tcase_add_test(tests, nothing_leaks);
+	/* AddressSanitizer maps memory of its own for every thread. */
+	if (!getenv("TEST_SANITIZED"))
+		tcase_add_test(tests, nothing_leaks);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }
