@@ -20,10 +20,17 @@ bench: all
 	@tools/run-bench $(BUILD)
 
 # Longer than `make check` has time for.
+stress: all
+	@tools/run-stress $(BUILD) $${TIMES:-20}
+
 fuzz: all
 	@mkdir -p $(BUILD)/fuzz-corpus
 	$(BUILD)/tests/fuzz/fuzz-declarations -max_total_time=$${SECONDS:-300} -max_len=4096 \
 		-dict=tests/fuzz/declarations.dict $(BUILD)/fuzz-corpus tests/fuzz/declarations
+
+# Random signatures, by gcc and clang: SIGNATURES, SEED.
+fuzz-abi: all
+	tests/abi/fuzz $(BUILD) $${SIGNATURES:-10000} $${SEED:-}
 
 install:
 	@tools/install-deps
@@ -34,4 +41,4 @@ install:
 clean:
 	rm -rf $(BUILD) $(BUILD)-install
 
-.PHONY: all demo fuzz check bench install clean
+.PHONY: all demo stress fuzz fuzz-abi check bench install clean

@@ -33,6 +33,19 @@ static void lose(struct agent *agent, const char *why)
 	agent->socket = -1;
 }
 
+/* It tears down what it has set up when it hears that no request will follow: for two seconds. */
+static void await_end(struct agent *agent)
+{
+	shutdown(agent->socket, SHUT_RDWR);
+	for (int i = 0; i < 2000; i++) {
+		if (waitpid(agent->pid, NULL, WNOHANG) == agent->pid) {
+			agent->pid = 0;
+			return;
+		}
+		pause_ms(1);
+	}
+}
+
 /* The agent ends with the benchmark, even if it hangs in a call. */
 static _Noreturn void be_agent(const struct agent_kind *kind, int socket)
 {
@@ -50,6 +63,8 @@ static _Noreturn void be_agent(const struct agent_kind *kind, int socket)
 	}
 	ready = kind->set_up();
 	serve(socket, kind->operations, ready);
+	if (kind->tear_down)
+		kind->tear_down();
 	_exit(0);
 }
 
@@ -96,6 +111,7 @@ static void ask(struct agent *agent, const char *operation, unsigned count, stru
 		lose(agent, "the measuring process ended");
 	if (agent->lost) {
 		reply->value = NAN;
+		reply->not_offered = agent->not_offered;
 		memcpy(reply->why, agent->why, sizeof(reply->why));
 	}
 	reply->why[sizeof(reply->why) - 1] = '\0';
@@ -118,8 +134,10 @@ void agent_ask(const struct agent_kind *kind, const char *operation, unsigned co
 		agent = find(NULL);
 		begin(agent, kind);
 		ask(agent, "", 0, reply);
-		if (isnan(reply->value))
+		if (isnan(reply->value)) {
+			agent->not_offered = reply->not_offered;
 			lose(agent, reply->why);
+		}
 	}
 	ask(agent, operation, count, reply);
 }
@@ -131,6 +149,8 @@ void agent_end(const struct agent_kind *kind)
 
 	if (!agent)
 		return;
+	if (kind->tear_down && agent->pid > 0)
+		await_end(agent);
 	lose(agent, "ended");
 	agent->kind = NULL;
 }

@@ -13,13 +13,15 @@ struct agent_kind {
 	/* Pins the process and prepares it; false after cannot(). */
 	bool (*set_up)(void);
 	const struct operation *operations;
+	/* Before it ends, or NULL. */
+	void (*tear_down)(void);
 };
 
 struct agent {
 	const struct agent_kind *kind;
 	pid_t pid;
 	int socket;
-	bool lost;
+	bool lost, not_offered;
 	char why[WHY_SIZE]; /* it was lost */
 };
 

@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = 64, NAMES_MAX = 32 };
+enum { ROWS_MAX = 96, NAMES_MAX = 32 };
 
 struct settings {
 	const char *json;
 	const char *columns;
+	const char *figures;
 	const char *only[NAMES_MAX];
 	unsigned only_count;
 	bool quick;
@@ -28,6 +29,7 @@ struct settings {
 static const struct argp_option options[] = {
 	{ "json", 'j', "FILE", 0, "Write the results as JSON", 0 },
 	{ "columns", 'c', "FILE", 0, "Write what the plot needs, as columns", 0 },
+	{ "figures", 'f', "FILE", 0, "Write every row's time, as columns", 0 },
 	{ "only", 'o', "NAME", 0, "Only the row of this name, or all that begin so; may be repeated", 0 },
 	{ "quick", 'q', NULL, 0, "A few seconds, and figures that are less sure", 0 },
 	{ "list", 'l', NULL, 0, "List the rows' names", 0 },
@@ -44,6 +46,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'c':
 		settings->columns = argument;
+		return 0;
+	case 'f':
+		settings->figures = argument;
 		return 0;
 	case 'o':
 		if (settings->only_count == NAMES_MAX)
@@ -176,5 +181,6 @@ int main(int argc, char **argv)
 			ok = false;
 	ok &= write_file(settings.json, results, count, write_json);
 	ok &= write_file(settings.columns, results, count, write_columns);
+	ok &= write_file(settings.figures, results, count, write_figures);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,10 +2,35 @@
 #include "callee.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 int add(int a, int b)
 {
 	return a + b;
+}
+
+int with_callback(int (*function)(int, int), int a, int b)
+{
+	return function(a, b);
+}
+
+double add_mixed(int a, double b, long c, float d, short e, double f, unsigned g, float h,
+		 int8_t i, double j, long k, double l, uint16_t m, float n, int64_t o, double p)
+{
+	return a + b + (double)c + (double)d + e + f + g + (double)h + i + j + (double)k + l + m +
+	       (double)n + (double)o + p;
+}
+
+uint64_t take_wide(struct wide wide)
+{
+	return wide.words[0] + wide.words[7];
+}
+
+struct wide give_wide(int first)
+{
+	struct wide wide = { { (uint64_t)first } };
+
+	return wide;
 }
 
 int touch(uint8_t *bytes, size_t size)
@@ -17,6 +42,13 @@ int touch(uint8_t *bytes, size_t size)
 	return before;
 }
 
+int touch_apart(uint8_t *bytes, size_t stride, int times)
+{
+	for (int i = 0; i < times; i++)
+		bytes[(size_t)i * stride]++;
+	return times;
+}
+
 uint64_t sum(const uint64_t *words, size_t count)
 {
 	uint64_t total = 0;
@@ -24,6 +56,14 @@ uint64_t sum(const uint64_t *words, size_t count)
 	for (size_t i = 0; i < count; i++)
 		total += words[i];
 	return total;
+}
+
+int nap(int microseconds)
+{
+	struct timespec time = { .tv_nsec = microseconds * 1000L };
+
+	nanosleep(&time, NULL);
+	return microseconds;
 }
 
 /* A few frames deep, as a crash in a real library is. The statement after a call keeps the

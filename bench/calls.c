@@ -118,6 +118,116 @@ static double op_batch(unsigned count)
 	return (double)(end - start) / batches / BATCH_SIZE;
 }
 
+/* ---- what a call carries ------------------------------------------------- */
+
+static int add_callback(int a, int b)
+{
+	return a + b;
+}
+
+static void handle_add(void *result, void *const *arguments, void *data)
+{
+	(void)data;
+	*(int *)result = *(const int *)arguments[0] + *(const int *)arguments[1];
+}
+
+/* One call whose callee calls the host once. */
+static double upcalls(unsigned count, void *function)
+{
+	unsigned warm_up = count / 10 + 1;
+	uint64_t start = 0;
+	sffi_status status;
+	int result = 0;
+
+	for (unsigned i = 0; i < warm_up + count; i++) {
+		if (i == warm_up)
+			start = now_ns();
+		status = sffi_call(host.with_callback, &result, function, (int)i, 1);
+		if (status != SFFI_OK || result != (int)i + 1)
+			return host_failed("a call with an upcall", status);
+	}
+	return (double)(now_ns() - start) / count;
+}
+
+static double op_upcall(unsigned count)
+{
+	static sffi_callback *callback;
+	sffi_status status;
+
+	if (!ready())
+		return NAN;
+	status = callback ? SFFI_OK
+			  : sffi_callback_new(&callback, host.domain, "int (*)(int, int)", handle_add,
+					      NULL);
+	if (status != SFFI_OK)
+		return host_failed("sffi_callback_new", status);
+	return upcalls(count, sffi_callback_address(callback));
+}
+
+static double op_upcall_plain(unsigned count)
+{
+	return ready() ? upcalls(count, (void *)add_callback) : NAN;
+}
+
+static double op_mixed(unsigned count)
+{
+	unsigned warm_up = count / 10 + 1;
+	uint64_t start = 0;
+	sffi_status status;
+	double result = 0;
+
+	if (!ready())
+		return NAN;
+	for (unsigned i = 0; i < warm_up + count; i++) {
+		if (i == warm_up)
+			start = now_ns();
+		status = sffi_call(host.add_mixed, &result, (int)i, 1.0, 1L, 1.0, 1, 1.0, 1u, 1.0, 1,
+				   1.0, 1L, 1.0, 1, 1.0, (int64_t)1, 1.0);
+		if (status != SFFI_OK || result != (double)i + 15)
+			return host_failed("a call with 16 arguments", status);
+	}
+	return (double)(now_ns() - start) / count;
+}
+
+static double op_struct(unsigned count)
+{
+	unsigned warm_up = count / 10 + 1;
+	struct wide wide = { { 0 } };
+	uint64_t start = 0, result = 0;
+	sffi_status status;
+
+	if (!ready())
+		return NAN;
+	for (unsigned i = 0; i < warm_up + count; i++) {
+		if (i == warm_up)
+			start = now_ns();
+		wide.words[7] = i;
+		status = sffi_call(host.take_wide, &result, wide);
+		if (status != SFFI_OK || result != i)
+			return host_failed("a call with a struct", status);
+	}
+	return (double)(now_ns() - start) / count;
+}
+
+static double op_struct_result(unsigned count)
+{
+	unsigned warm_up = count / 10 + 1;
+	struct wide wide = { { 0 } };
+	uint64_t start = 0;
+	sffi_status status;
+
+	if (!ready())
+		return NAN;
+	for (unsigned i = 0; i < warm_up + count; i++) {
+		if (i == warm_up)
+			start = now_ns();
+		status = sffi_call(host.give_wide, &wide, (int)i);
+		if (status != SFFI_OK || wide.words[0] != i)
+			return host_failed("a call that returns a struct", status);
+	}
+	return (double)(now_ns() - start) / count;
+}
+
 static double op_direct(unsigned count)
 {
 	int (*volatile add_here)(int, int);
@@ -267,6 +377,12 @@ static bool set_up_two_cores(void)
 	return pin_self(machine.host) && pingpong_set_up(machine.peer);
 }
 
+/* What it costs that workers follow the host's state. */
+static bool set_up_without_mirror(void)
+{
+	return !setenv("SAFEFFI_WITHOUT", "mirror", 1) && set_up_two_cores();
+}
+
 static bool set_up_one_core(void)
 {
 	worker_cpu = machine.host;
@@ -283,6 +399,11 @@ static const struct operation operations[] = {
 	{ "call", op_call },
 	{ "call-array", op_call_array },
 	{ "batch", op_batch },
+	{ "upcall", op_upcall },
+	{ "upcall-plain", op_upcall_plain },
+	{ "mixed", op_mixed },
+	{ "struct", op_struct },
+	{ "struct-result", op_struct_result },
 	{ "direct", op_direct },
 	{ "touch", op_touch },
 	{ "memcpy", op_memcpy },
@@ -295,5 +416,7 @@ static const struct operation operations[] = {
 };
 
 const struct agent_kind calls_two_cores = { .set_up = set_up_two_cores, .operations = operations };
+const struct agent_kind calls_without_mirror = { .set_up = set_up_without_mirror,
+						 .operations = operations };
 const struct agent_kind calls_one_core = { .set_up = set_up_one_core, .operations = operations };
 const struct agent_kind calls_unpinned = { .set_up = set_up_unpinned, .operations = operations };

@@ -9,6 +9,12 @@
 
 static const char declarations[] =
 	"int add(int a, int b);\n"
+	"int with_callback(int (*function)(int, int), int a, int b);\n"
+	"double add_mixed(int a, double b, long c, float d, short e, double f, unsigned g, float h,\n"
+	"	int8_t i, double j, long k, double l, uint16_t m, float n, int64_t o, double p);\n"
+	"struct wide { uint64_t words[8]; };\n"
+	"uint64_t take_wide(struct wide value);\n"
+	"struct wide give_wide(int first);\n"
 	"int touch(uint8_t bytes[size], size_t size);\n"
 	"uint64_t sum(const uint64_t words[count], size_t count);\n"
 	"int crash_null(int depth);\n"
@@ -49,6 +55,10 @@ static bool get_functions(struct host *host)
 		sffi_function **function;
 	} functions[] = {
 		{ "add", &host->add },
+		{ "with_callback", &host->with_callback },
+		{ "add_mixed", &host->add_mixed },
+		{ "take_wide", &host->take_wide },
+		{ "give_wide", &host->give_wide },
 		{ "touch", &host->touch },
 		{ "sum", &host->sum },
 		{ "crash_null", &host->crash_null },
@@ -69,6 +79,8 @@ static bool open_all(struct host *host, const sffi_options *options)
 {
 	sffi_status status = sffi_domain_open(&host->domain, options);
 
+	if (status == SFFI_ENOTSUP)
+		return not_offered("%s", sffi_error());
 	if (status != SFFI_OK)
 		return host_cannot("sffi_domain_open", status);
 	status = sffi_library_open(&host->library, host->domain, callee_path());
@@ -92,6 +104,10 @@ bool host_open(struct host *host, const sffi_options *options)
 void host_close(struct host *host)
 {
 	sffi_function_release(&host->add);
+	sffi_function_release(&host->with_callback);
+	sffi_function_release(&host->add_mixed);
+	sffi_function_release(&host->take_wide);
+	sffi_function_release(&host->give_wide);
 	sffi_function_release(&host->touch);
 	sffi_function_release(&host->sum);
 	sffi_function_release(&host->crash_null);
@@ -110,6 +126,16 @@ bool host_call(struct host *host)
 	if (result != 42)
 		return cannot("40 + 2 was %d", result);
 	return true;
+}
+
+void mixed_init(struct mixed *mixed)
+{
+	struct mixed *m = mixed;
+	void *arguments[MIXED] = { &m->a, &m->b, &m->c, &m->d, &m->e, &m->f, &m->g, &m->h,
+				   &m->i, &m->j, &m->k, &m->l, &m->m, &m->n, &m->o, &m->p };
+
+	*mixed = (struct mixed){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, { NULL } };
+	memcpy(mixed->arguments, arguments, sizeof(arguments));
 }
 
 static bool is_fault(const char *what, sffi_status status)

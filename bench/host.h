@@ -5,10 +5,16 @@
 
 #include "safeffi.h"
 
+#include <stdint.h>
+
 struct host {
 	sffi_domain *domain;
 	sffi_library *library;
 	sffi_function *add;
+	sffi_function *with_callback;
+	sffi_function *add_mixed;
+	sffi_function *take_wide;
+	sffi_function *give_wide;
 	sffi_function *touch;
 	sffi_function *sum;
 	sffi_function *crash_null;
@@ -30,6 +36,29 @@ bool host_crash_heap(struct host *);
 /* failed() and cannot() with SafeFFI's own words for it. */
 double host_failed(const char *what, sffi_status);
 bool host_cannot(const char *what, sffi_status);
+
+/* The arguments of add_mixed, all 1, and their addresses. */
+enum { MIXED = 16 };
+struct mixed {
+	int a;
+	double b;
+	long c;
+	float d;
+	short e;
+	double f;
+	unsigned g;
+	float h;
+	int8_t i;
+	double j;
+	long k;
+	double l;
+	uint16_t m;
+	float n;
+	int64_t o;
+	double p;
+	void *arguments[MIXED];
+};
+void mixed_init(struct mixed *);
 
 /* The library's path; static. */
 const char *callee_path(void);

@@ -12,7 +12,7 @@ enum { CHUNKS_MAX = 64 };
 struct series {
 	double values[CHUNKS_MAX];
 	unsigned count;
-	bool broken;
+	bool broken, not_offered;
 	char why[WHY_SIZE];
 };
 
@@ -40,6 +40,7 @@ static void one_chunk(const struct side *side, bool quick, struct series *series
 	agent_ask(side->agent, side->operation, count, &reply);
 	if (isnan(reply.value)) {
 		series->broken = true;
+		series->not_offered = reply.not_offered;
 		snprintf(series->why, sizeof(series->why), "%s", reply.why);
 		return;
 	}
@@ -52,6 +53,7 @@ static void summarize(const struct series *series, struct figure *figure)
 
 	memset(figure, 0, sizeof(*figure));
 	memcpy(figure->why, series->why, sizeof(figure->why));
+	figure->not_offered = series->not_offered;
 	if (series->broken || !series->count)
 		return;
 	sorted(series->values, series->count, values);
@@ -106,7 +108,7 @@ double result_compared(const struct result *result)
 enum verdict result_verdict(const struct result *result)
 {
 	if (result_why(result))
-		return NOT_WORKING;
+		return result->subject.not_offered ? NOT_OFFERED : NOT_WORKING;
 	if (result->row->target <= 0)
 		return FOR_INFORMATION;
 	return result_compared(result) <= result->row->target ? MET : MISSED;

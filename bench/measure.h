@@ -10,6 +10,7 @@ struct figure {
 	unsigned chunks; /* 0: it did not work, see why */
 	double median;
 	double low, high; /* quartiles */
+	bool not_offered;
 	char why[WHY_SIZE];
 };
 
@@ -26,7 +27,7 @@ void measure(const struct row *, bool quick, struct result *);
 /* What did not work of the row, NULL if nothing. */
 const char *result_why(const struct result *);
 
-enum verdict { FOR_INFORMATION, MET, MISSED, NOT_WORKING };
+enum verdict { FOR_INFORMATION, MET, MISSED, NOT_OFFERED, NOT_WORKING };
 enum verdict result_verdict(const struct result *);
 
 /* What the target is about: the ratio, or the figure itself. */

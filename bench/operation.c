@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 static char reason[WHY_SIZE] = "the measuring process could not be set up";
+static bool is_not_offered;
 
 double failed(const char *format, ...)
 {
@@ -26,6 +27,17 @@ bool cannot(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
+	return false;
+}
+
+bool not_offered(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	is_not_offered = true;
 	return false;
 }
 
@@ -50,6 +62,7 @@ void serve(int socket, const struct operation *operations, bool ready)
 		reply.value = ready ? run(operations, &request) : NAN;
 		if (isnan(reply.value))
 			memcpy(reply.why, reason, sizeof(reply.why));
+		reply.not_offered = isnan(reply.value) && is_not_offered;
 		if (send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
 			return;
 	}

@@ -30,6 +30,7 @@ struct request {
 
 struct reply {
 	double value; /* NaN: it did not work */
+	bool not_offered; /* the machine has no such thing, which is no failure */
 	char why[WHY_SIZE];
 };
 
@@ -37,6 +38,8 @@ struct reply {
 double failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same for a function that says whether it worked: returns false. */
 bool cannot(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same where the machine, or this build, has no such thing to be measured. */
+bool not_offered(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Serves the operations, up to one without a name, until the other side closes.
  * ready false: setting up failed, every request gets failed()'s reason. */

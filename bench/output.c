@@ -12,6 +12,7 @@ static const char *const verdicts[] = {
 	[FOR_INFORMATION] = "",
 	[MET] = "yes",
 	[MISSED] = "NO",
+	[NOT_OFFERED] = "n/a",
 	[NOT_WORKING] = "FAILED",
 };
 
@@ -87,8 +88,10 @@ void table_foot(FILE *to, const struct result *results, unsigned count)
 
 	for (unsigned i = 0; i < count; i++)
 		counts[result_verdict(&results[i])]++;
-	fprintf(to, "%u targets met, %u missed; %u rows for information, %u failed.\n",
-		counts[MET], counts[MISSED], counts[FOR_INFORMATION], counts[NOT_WORKING]);
+	fprintf(to, "%u targets met, %u missed; %u rows for information, %u not offered here, "
+		    "%u failed.\n",
+		counts[MET], counts[MISSED], counts[FOR_INFORMATION], counts[NOT_OFFERED],
+		counts[NOT_WORKING]);
 	fprintf(to, "Medians of chunks; the ratio is the median of the ratios of pairs of "
 		    "chunks, measured in turn.\n");
 }
@@ -152,7 +155,7 @@ static void json_row(FILE *to, const struct result *result)
 	json_number(to, "at_most", row->target, row->target > 0);
 	fprintf(to, ", \"met\": %s", verdict == MET ? "true" :
 				     verdict == MISSED ? "false" : "null");
-	json_member(to, "failure", result_why(result));
+	json_member(to, verdict == NOT_OFFERED ? "not_offered" : "failure", result_why(result));
 	fputc('}', to);
 }
 
@@ -195,7 +198,7 @@ bool write_json(FILE *to, const struct result *results, unsigned count)
 	return fflush(to) == 0 && !ferror(to);
 }
 
-/* ---- columns for the plot ---------------------------------------------- */
+/* ---- columns for the plots --------------------------------------------- */
 
 bool write_columns(FILE *to, const struct result *results, unsigned count)
 {
@@ -213,6 +216,23 @@ bool write_columns(FILE *to, const struct result *results, unsigned count)
 		fprintf(to, "%s\t%s%s%s\t%.6g\t%.6g\t%s\t%s\t%d\n", row->name, row->title,
 			row->against ? " / " : "", row->against ? row->against : "",
 			result_compared(&results[i]), row->target, value, target, verdict == MET);
+	}
+	return fflush(to) == 0 && !ferror(to);
+}
+
+bool write_figures(FILE *to, const struct result *results, unsigned count)
+{
+	char text[FIGURE_SIZE];
+
+	fputs("name\tmeasure\tvalue\tvalue_text\n", to);
+	for (unsigned i = 0; i < count; i++) {
+		const struct row *row = results[i].row;
+
+		if (row->unit != NANOSECONDS || !results[i].subject.chunks)
+			continue;
+		figure_text(row->unit, results[i].subject.median, text);
+		fprintf(to, "%s\t%s\t%.6g\t%s\n", row->name, row->title,
+			results[i].subject.median, text);
 	}
 	return fflush(to) == 0 && !ferror(to);
 }

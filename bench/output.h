@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The results: a table for people, JSON for programs, columns for the plot. */
+/* The results: a table for people, JSON for programs, columns for the plots. */
 #ifndef BENCH_OUTPUT_H
 #define BENCH_OUTPUT_H
 
@@ -16,5 +16,7 @@ bool write_json(FILE *, const struct result *, unsigned count);
 /* name, title, what was compared, its target, both as text, met (1) or not (0); rows
  * that have a target only. Separated by tabs, the first line names them. */
 bool write_columns(FILE *, const struct result *, unsigned count);
+/* name, title, median in nanoseconds, the same as text; of all rows that have times. */
+bool write_figures(FILE *, const struct result *, unsigned count);
 
 #endif

@@ -2,18 +2,27 @@
 #include "row.h"
 
 #include "calls.h"
+#include "flights.h"
+#include "inside.h"
+#include "libraries.h"
 #include "life.h"
 #include "memory.h"
+#include "rehearsal.h"
 #include "report.h"
+#include "shield.h"
 
 static const struct agent_kind tiny = { .program = "bench-tiny" };
 
 #define SPIN "spin ping-pong, two cores"
+#define ONE_CALL "add(int, int)"
 #define FUTEX "futex ping-pong, one core"
 #define SOCKET "unix socket, 64 bytes, one core"
 #define FORK "fork and wait, tiny process"
 #define SPAWN "posix_spawn /bin/true and wait"
+#define LIBFFI "libffi, prepared"
 #define TINY_HOST "the same in a tiny host"
+
+#define HERE "the same in process"
 
 #define FORKS { &tiny, "fork", 3 }
 #define SPAWNS { &tiny, "spawn", 2 }
@@ -34,6 +43,24 @@ const struct row rows[] = {
 	{ "call-direct", "int add(int, int), two cores", "a pointer, in process",
 	  { &calls_two_cores, "call", 10000 }, { &calls_two_cores, "direct", 100000 },
 	  11, NANOSECONDS, 0 },
+	{ "upcall-two-cores", "a call with one upcall, two cores", ONE_CALL,
+	  { &calls_two_cores, "upcall", 10000 }, { &calls_two_cores, "call", 10000 },
+	  51, NANOSECONDS, 2.2 },
+	{ "upcall-plain-two-cores", "the same, a plain function, two cores", ONE_CALL,
+	  { &calls_two_cores, "upcall-plain", 10000 }, { &calls_two_cores, "call", 10000 },
+	  21, NANOSECONDS, 0 },
+	{ "mixed-two-cores", "16 mixed arguments, two cores", ONE_CALL,
+	  { &calls_two_cores, "mixed", 10000 }, { &calls_two_cores, "call", 10000 },
+	  51, NANOSECONDS, 1.3 },
+	{ "struct-two-cores", "a 64-byte struct, two cores", ONE_CALL,
+	  { &calls_two_cores, "struct", 10000 }, { &calls_two_cores, "call", 10000 },
+	  51, NANOSECONDS, 1.2 },
+	{ "struct-result-two-cores", "a 64-byte struct as result, two cores", ONE_CALL,
+	  { &calls_two_cores, "struct-result", 10000 }, { &calls_two_cores, "call", 10000 },
+	  21, NANOSECONDS, 0 },
+	{ "state-two-cores", "the host's state followed, two cores", "the same, not followed",
+	  { &calls_two_cores, "call", 10000 }, { &calls_without_mirror, "call", 10000 },
+	  51, NANOSECONDS, 1.1 },
 	{ "buffer-two-cores", "1 MiB in and out, two cores", "two memcpy of it",
 	  { &calls_two_cores, "touch", 20 }, { &calls_two_cores, "memcpy", 20 },
 	  21, NANOSECONDS, 0 },
@@ -47,6 +74,21 @@ const struct row rows[] = {
 	{ "batch-one-core", "100 in a batch, each, one core", "one call alone",
 	  { &calls_one_core, "batch", 10000 }, { &calls_one_core, "call", 1000 },
 	  31, NANOSECONDS, 0.3 },
+	{ "upcall-one-core", "a call with one upcall, one core", ONE_CALL,
+	  { &calls_one_core, "upcall", 1000 }, { &calls_one_core, "call", 1000 },
+	  51, NANOSECONDS, 2.2 },
+	{ "upcall-plain-one-core", "the same, a plain function, one core", ONE_CALL,
+	  { &calls_one_core, "upcall-plain", 1000 }, { &calls_one_core, "call", 1000 },
+	  21, NANOSECONDS, 0 },
+	{ "mixed-one-core", "16 mixed arguments, one core", ONE_CALL,
+	  { &calls_one_core, "mixed", 1000 }, { &calls_one_core, "call", 1000 },
+	  51, NANOSECONDS, 1.3 },
+	{ "struct-one-core", "a 64-byte struct, one core", ONE_CALL,
+	  { &calls_one_core, "struct", 1000 }, { &calls_one_core, "call", 1000 },
+	  51, NANOSECONDS, 1.2 },
+	{ "struct-result-one-core", "a 64-byte struct as result, one core", ONE_CALL,
+	  { &calls_one_core, "struct-result", 1000 }, { &calls_one_core, "call", 1000 },
+	  21, NANOSECONDS, 0 },
 	{ "buffer", "1 MiB in and out, one core", "two memcpy of it",
 	  { &calls_one_core, "touch", 20 }, { &calls_one_core, "memcpy", 20 },
 	  31, NANOSECONDS, 1.5 },
@@ -58,6 +100,60 @@ const struct row rows[] = {
 	  21, NANOSECONDS, 0 },
 	{ "threads-4", "each call of 4 threads at once", "one thread",
 	  { &calls_unpinned, "threads-4", 1000 }, { &calls_unpinned, "call", 1000 },
+	  21, NANOSECONDS, 0 },
+
+	{ "flights-nap", "of 100 in flight, each, 1 ms in the callee", "one after the other",
+	  { &flights_two_cores, "naps", 1 }, { &flights_two_cores, "nap", 3 },
+	  11, NANOSECONDS, 0 },
+	{ "flights-add", "of 100 adds in flight, each", "one after the other",
+	  { &flights_two_cores, "adds", 10 }, { &flights_two_cores, "add", 1000 },
+	  11, NANOSECONDS, 0 },
+
+	{ "direct", "direct, int add(int, int)", LIBFFI,
+	  { &inside_direct, "call", 100000 }, { &inside_direct, "ffi", 100000 },
+	  51, NANOSECONDS, 0.5 },
+	{ "direct-mixed", "direct, 16 mixed arguments", LIBFFI,
+	  { &inside_direct, "mixed", 100000 }, { &inside_direct, "ffi-mixed", 100000 },
+	  51, NANOSECONDS, 0.4 },
+	{ "direct-step", "direct, a call in steps, one upcall", NULL,
+	  { &inside_direct, "step", 100000 }, { 0 }, 51, NANOSECONDS, 100 },
+	{ "guarded", "guarded, int add(int, int)", LIBFFI,
+	  { &inside_guarded, "call", 100000 }, { &inside_guarded, "ffi", 100000 },
+	  51, NANOSECONDS, 0.7 },
+	{ "guarded-mixed", "guarded, 16 mixed arguments", LIBFFI,
+	  { &inside_guarded, "mixed", 100000 }, { &inside_guarded, "ffi-mixed", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "guarded-step", "guarded, a call in steps, one upcall", NULL,
+	  { &inside_guarded, "step", 100000 }, { 0 }, 51, NANOSECONDS, 100 },
+	{ "guarded-fault", "guarded, a fault caught and returned", "a bare signal and return",
+	  { &inside_guarded, "fault", 5000 }, { &inside_bare, "signal", 5000 },
+	  51, NANOSECONDS, 1.6 },
+
+	{ "rehearsed-big", "rehearsed, 10 pages of 1 GiB written", FORK,
+	  { &rehearsal_big_host, "call", 3 }, FORKS, 51, NANOSECONDS, 2.5 },
+
+	{ "mode-pointer", "a function pointer", LIBFFI,
+	  { &inside_bare, "pointer", 100000 }, { &inside_bare, "ffi", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "mode-direct", "direct", LIBFFI,
+	  { &inside_direct, "call", 100000 }, { &inside_bare, "ffi", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "mode-guarded", "guarded", LIBFFI,
+	  { &inside_guarded, "call", 100000 }, { &inside_bare, "ffi", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "mode-libffi", "libffi", NULL,
+	  { &inside_bare, "ffi", 100000 }, { 0 }, 21, NANOSECONDS, 0 },
+	{ "mode-shielded", "shielded", LIBFFI,
+	  { &inside_shielded, "call", 10000 }, { &inside_bare, "ffi", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "mode-isolated", "isolated, two cores", LIBFFI,
+	  { &inside_isolated, "call", 10000 }, { &inside_bare, "ffi", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "mode-isolated-one-core", "isolated, one core", LIBFFI,
+	  { &calls_one_core, "call-array", 1000 }, { &inside_bare, "ffi", 100000 },
+	  21, NANOSECONDS, 0 },
+	{ "mode-rehearsed", "rehearsed", LIBFFI,
+	  { &inside_rehearsed, "call", 10 }, { &inside_bare, "ffi", 100000 },
 	  21, NANOSECONDS, 0 },
 
 	{ "open-clone", "open a clone domain, first call", FORK,
@@ -100,6 +196,22 @@ const struct row rows[] = {
 
 	{ "sum", "1 GiB in the arena, summed by the callee", "summed in process",
 	  { &memory_arena, "sum", 1 }, { &memory_arena, "sum-here", 1 }, 9, NANOSECONDS, 1.1 },
+
+	{ "library-hash", "BLAKE2b of 100 MB, libsodium", HERE,
+	  { &library_sodium, "isolated", 1 }, { &library_sodium, "here", 1 }, 9, NANOSECONDS, 1.05 },
+	{ "library-pdf", "20 pages rendered, pdfium", HERE,
+	  { &library_pdf, "isolated", 1 }, { &library_pdf, "here", 1 }, 9, NANOSECONDS, 1.1 },
+	{ "library-sqlite", "100,000 rows inserted, SQLite", HERE,
+	  { &library_sqlite, "isolated", 1 }, { &library_sqlite, "here", 1 }, 9, NANOSECONDS, 2.2 },
+	{ "library-sqlite-batch", "the same with sffi_call_batch", HERE,
+	  { &library_sqlite, "batch", 1 }, { &library_sqlite, "here", 1 }, 9, NANOSECONDS, 1.3 },
+	{ "library-git", "log of 10,000 commits, libgit2", HERE,
+	  { &library_git, "isolated", 1 }, { &library_git, "here", 1 }, 9, NANOSECONDS, 2 },
+
+	{ "shielded-huge", "a shielded call, 64 MiB in huge pages", "two mprotect of them",
+	  { &shield_huge, "call", 20 }, { &shield_huge, "bare", 20 }, 101, NANOSECONDS, 1.3 },
+	{ "shielded-pages", "a shielded call, 1 MiB in pages", "two mprotect of them",
+	  { &shield_pages, "call", 20 }, { &shield_pages, "bare", 20 }, 51, NANOSECONDS, 0 },
 
 	{ "report-first", "the first report of a program", NULL,
 	  { &reports, "first-null", 1 }, { 0 }, 1, NANOSECONDS, 0 },

@@ -321,6 +321,9 @@ int cli_call(int argc, char **argv)
 		code = print_failure(status, request.json);
 	else
 		code = request.json ? print_result_json(&session) : print_result(&session);
+	/* In the mode that has them. */
+	if (sffi_last_rehearsal() && !request.json)
+		sffi_rehearsal_print(sffi_last_rehearsal(), stderr);
 	end(&session);
 	return code;
 }

@@ -81,7 +81,9 @@ static sffi_status try_variant(const struct variant *variant)
 	if (status == SFFI_OK && result != 42)
 		status = sffi__fail(SFFI_ESYSTEM, "abs(-42) returned %d", result);
 	/* Printed before anything is released: the sentence lasts until the next function. */
-	if (status == SFFI_OK)
+	if (status == SFFI_OK && sffi_domain_mechanism(domain))
+		printf("  %-18s yes   by %s\n", variant->name, sffi_domain_mechanism(domain));
+	else if (status == SFFI_OK)
 		printf("  %-18s yes\n", variant->name);
 	else
 		printf("  %-18s no    %s\n", variant->name, cli_error());
@@ -108,7 +110,7 @@ static bool print_modes(void)
 
 static void print_environment(void)
 {
-	static const char *const names[] = { "SAFEFFI_MODE", "SAFEFFI_WITHOUT" };
+	static const char *const names[] = { "SAFEFFI_MODE", "SAFEFFI_SPAWN", "SAFEFFI_WITHOUT" };
 
 	puts("\nEnvironment");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -56,13 +56,13 @@ static void print_text(FILE *to, const char *text, size_t size)
 }
 
 /* The shortest decimal that reads back as the same value. */
-static void print_float(FILE *to, const struct type *type, const void *value)
+static void print_float_of(FILE *to, size_t size, const void *value)
 {
 	long double number;
 	char text[80];
 	int most = LDBL_DECIMAL_DIG;
 
-	if (type->size == sizeof(float)) {
+	if (size == sizeof(float)) {
 		float f;
 
 		memcpy(&f, value, sizeof f);
@@ -72,7 +72,7 @@ static void print_float(FILE *to, const struct type *type, const void *value)
 			if (strtof(text, NULL) == f)
 				break;
 		}
-	} else if (type->size == sizeof(double)) {
+	} else if (size == sizeof(double)) {
 		double d;
 
 		memcpy(&d, value, sizeof d);
@@ -89,11 +89,46 @@ static void print_float(FILE *to, const struct type *type, const void *value)
 	fputs(isnan(number) ? "nan" : text, to);
 }
 
+static void print_float(FILE *to, const struct type *type, const void *value)
+{
+	print_float_of(to, type->size, value);
+}
+
+static void print_complex(FILE *to, const struct type *type, const void *value)
+{
+	size_t half = type->size / 2;
+
+	print_float_of(to, half, value);
+	fputs(" + ", to);
+	print_float_of(to, half, (const char *)value + half);
+	fputc('i', to);
+}
+
+static void print_int128(FILE *to, const struct type *type, const void *value)
+{
+	unsigned __int128 number;
+	char digits[48];
+	size_t at = sizeof digits - 1;
+	bool is_negative;
+
+	memcpy(&number, value, sizeof number);
+	is_negative = type->is_signed && number >> 127;
+	if (is_negative)
+		number = -number;
+	digits[at] = '\0';
+	do
+		digits[--at] = (char)('0' + (int)(number % 10));
+	while (number /= 10);
+	fprintf(to, "%s%s", is_negative ? "-" : "", digits + at);
+}
+
 static void print_integer(FILE *to, const struct type *type, const void *value)
 {
 	uint64_t number = load(type, value);
 
-	if (type->is_plain_char) {
+	if (type->size > sizeof number) {
+		print_int128(to, type, value);
+	} else if (type->is_plain_char) {
 		fputc('\'', to);
 		print_character(to, (unsigned char)number, '\'');
 		fputc('\'', to);
@@ -171,6 +206,9 @@ void cli_print_value(FILE *to, const struct type *type, const void *value, bool 
 	case TYPE_FLOAT:
 		print_float(to, type, value);
 		break;
+	case TYPE_COMPLEX:
+		print_complex(to, type, value);
+		break;
 	case TYPE_ARRAY:
 		fputc('{', to);
 		cli_print_elements(to, type->target, value, type->count);
@@ -241,7 +279,7 @@ static json_t *json_number(const struct type *type, const void *value)
 		memcpy(&d, value, sizeof d);
 		return isfinite(d) ? json_real(d) : json_through_text(type, value);
 	}
-	if (!type->is_signed && number > INT64_MAX)
+	if (type->size > sizeof number || (!type->is_signed && number > INT64_MAX))
 		return json_through_text(type, value);
 	return json_integer((json_int_t)number);
 }

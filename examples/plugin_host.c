@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { TURNS = 5, FAULTS_ALLOWED = 3, TIMEOUT_MS = 200 };
+enum { TURNS = 5, FAULTS_ALLOWED = 3, TIMEOUT_MS = 2000 };
 
 struct plugin {
 	const char *path;

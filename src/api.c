@@ -12,8 +12,9 @@
 
 /* ---- what a thread's last call left ------------------------------------------------ */
 
-static __thread int last_errno;
-static __thread sffi_fault *last_fault;
+/* Small enough for the static block, also where this library is loaded late. */
+__thread int sffi__last_errno;
+static __thread sffi_fault *last_fault __attribute__((tls_model("initial-exec")));
 static pthread_key_t fault_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -40,11 +41,6 @@ void sffi__set_last_fault(sffi_fault *fault)
 	pthread_setspecific(fault_key, fault);
 }
 
-void sffi__set_errno(int error)
-{
-	last_errno = error;
-}
-
 const sffi_fault *sffi_last_fault(void)
 {
 	return last_fault;
@@ -52,7 +48,7 @@ const sffi_fault *sffi_last_fault(void)
 
 int sffi_errno(void)
 {
-	return last_errno;
+	return sffi__last_errno;
 }
 
 /* ---- calls ----------------------------------------------------------------------------- */
@@ -63,6 +59,8 @@ static sffi_status check(const sffi_function *function)
 
 	if (!function)
 		return sffi__fail(SFFI_EINVAL, "the function to call is NULL");
+	if (function_is_open(function))
+		return SFFI_OK;
 	status = sffi__domain_check(function->domain);
 	if (!status && function->library && function->library->closed)
 		status = sffi__fail(SFFI_ECLOSED, "the library of '%s' was closed", function->name);
@@ -82,69 +80,72 @@ static sffi_status check_arguments(const sffi_function *function, void *const *a
 	return SFFI_OK;
 }
 
-sffi_status sffi_call_array(sffi_function *function, void *result, void *const *arguments)
+sffi_status sffi__function_check(const sffi_function *function, void *const *arguments)
 {
 	sffi_status status = check(function);
 
-	if (!status)
+	return status ? status : check_arguments(function, arguments);
+}
+
+sffi_status sffi_call_array(sffi_function *function, void *result, void *const *arguments)
+{
+	size_t i = 0, count;
+	sffi_status status;
+
+	if (!function || !function_is_open(function))
+		return check(function);
+	/* Once more, if one is missing: to say which. */
+	for (count = arguments ? function->plan->count : 0; i < count && arguments[i]; i++)
+		;
+	if (i < function->plan->count) {
 		status = check_arguments(function, arguments);
-	if (status)
-		return status;
-	sffi__set_last_fault(NULL);
+		if (status)
+			return status;
+	}
+	if (last_fault)
+		sffi__set_last_fault(NULL);
 	return function->domain->ops->call(function, result, arguments);
 }
 
-/* A variadic argument's value, after the default promotions (C11 6.5.2.2). */
-union value {
-	int32_t narrow;
-	int64_t wide;
-	float single;
-	double real;
-	void *address;
-	sffi_buffer buffer;
-};
-
-/* va_list by address: an array type here, a struct on other CPUs. */
-static void take(const struct type *type, va_list *list, union value *value)
+/* More than is worth a place on the stack. */
+static __attribute__((noinline)) sffi_status call_large(sffi_function *function, void *result,
+							va_list *list)
 {
-	switch (type->kind) {
-	case TYPE_FLOAT:
-		value->real = va_arg(*list, double);
-		if (type->size == sizeof(float))
-			value->single = (float)value->real;
-		break;
-	case TYPE_POINTER:
-	case TYPE_TOKEN:
-		value->address = va_arg(*list, void *);
-		break;
-	case TYPE_BUFFER:
-		value->buffer = va_arg(*list, sffi_buffer);
-		break;
-	default:
-		if (type->size > sizeof(int))
-			value->wide = va_arg(*list, int64_t);
-		else
-			value->narrow = va_arg(*list, int);
-	}
+	void *arguments[ABI_ARGUMENTS_MAX];
+	char *values = aligned_alloc(function->plan->images_alignment,
+				     (function->plan->images_size | (ABI_ALIGNMENT_MAX - 1)) + 1);
+	sffi_status status;
+
+	if (!values)
+		return sffi__fail(SFFI_ENOMEM, "out of memory for %zu bytes of arguments",
+				  function->plan->images_size);
+	sffi__abi_take(function->plan, list, values, arguments);
+	status = function->domain->ops->call(function, result, arguments);
+	free(values);
+	return status;
 }
 
 sffi_status sffi_call(sffi_function *function, void *result, ...)
 {
-	union value values[ABI_ARGUMENTS_MAX];
-	void *arguments[ABI_ARGUMENTS_MAX];
+	_Alignas(16) char values[ABI_IMAGES_INLINE];
+	void *arguments[ABI_ARGUMENTS_INLINE];
 	sffi_status status = check(function);
 	va_list list;
 
 	if (status)
 		return status;
+	if (last_fault)
+		sffi__set_last_fault(NULL);
 	va_start(list, result);
-	for (size_t i = 0; i < function->type->count; i++) {
-		take(function->type->parameters[i].type, &list, &values[i]);
-		arguments[i] = &values[i];
+	if (function->plan->images_size > sizeof values ||
+	    function->plan->count > ABI_ARGUMENTS_INLINE) {
+		status = call_large(function, result, &list);
+	} else {
+		sffi__abi_take(function->plan, &list, values, arguments);
+		status = function->domain->ops->call(function, result, arguments);
 	}
 	va_end(list);
-	sffi__set_last_fault(NULL);
-	return function->domain->ops->call(function, result, arguments);
+	return status;
 }
 
 sffi_status sffi_call_batch(sffi_batch *calls, size_t count)

@@ -2,6 +2,12 @@
 #include "domain.h"
 
 #include "error.h"
+#include "fault/symbolize.h"
+#include "inside/inside.h"
+#include "memory/callbacks.h"
+#include "worker/notifier.h"
+#include "memory/region.h"
+#include "memory/shield.h"
 #include "memory/zone.h"
 #include "os/os.h"
 
@@ -34,6 +40,21 @@ static const uint8_t *host_mark(void)
 		return page;
 	sffi__os_unmap(page, 4096);
 	return atomic_load(&mark);
+}
+
+/* How the environment wants workers made, where the program does not care. */
+static sffi_status spawn_by_environment(sffi_options *options)
+{
+	const char *wanted = getenv("SAFEFFI_SPAWN");
+
+	if (options->spawn != SFFI_SPAWN_DEFAULT || !wanted || !*wanted || !strcmp(wanted, "clone"))
+		return SFFI_OK;
+	if (strcmp(wanted, "exec") != 0)
+		return sffi__fail(SFFI_EINVAL, "SAFEFFI_SPAWN is '%.40s'; it must be clone or exec", wanted);
+	/* What only a clone can share was asked for by the program. */
+	if (!options->share)
+		options->spawn = SFFI_SPAWN_EXEC;
+	return SFFI_OK;
 }
 
 static sffi_status check_options(const sffi_options *options)
@@ -93,6 +114,11 @@ void sffi__domain_release(sffi_domain *domain)
 {
 	if (!domain || atomic_fetch_sub(&domain->references, 1) > 1)
 		return;
+	if (domain->notifier)
+		sffi__notifier_close(domain->notifier);
+	free(domain->notifier);
+	sffi__callbacks_free(domain->callbacks);
+	sffi__inside_free(domain->inside);
 	sffi__arena_free(domain->arena);
 	for (size_t i = 0; i < domain->lent_count; i++)
 		sffi__os_close(domain->lents[i].fd);
@@ -113,13 +139,54 @@ sffi_status sffi_init(void)
 	return sffi__zygote_start(0);
 }
 
+/* A fork while another thread holds one of these would leave the child a lock that nobody
+ * opens. In the order in which they are taken. */
+static void before_fork(void)
+{
+	if (sffi__os_is_clone())
+		return;
+	sffi__symbolize_lock();
+	sffi__peers_lock();
+	sffi__regions_lock();
+	sffi__zones_lock();
+	sffi__shield_before_fork();
+}
+
+static void after_fork(bool in_child)
+{
+	if (sffi__os_is_clone())
+		return;
+	sffi__shield_after_fork(in_child);
+	sffi__zones_unlock();
+	sffi__regions_unlock();
+	sffi__peers_unlock();
+	sffi__symbolize_unlock();
+}
+
+static void in_parent(void)
+{
+	after_fork(false);
+}
+
+static void in_child(void)
+{
+	after_fork(true);
+}
+
+static void guard_forks(void)
+{
+	pthread_atfork(before_fork, in_parent, in_child);
+}
+
 static sffi_domain *new_domain(const sffi_options *options, const struct mode_ops *ops)
 {
 	static _Atomic uint64_t next_id;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	sffi_domain *domain = calloc(1, sizeof *domain);
 
 	if (!domain)
 		return NULL;
+	pthread_once(&once, guard_forks);
 	domain->references = 1;
 	domain->id = atomic_fetch_add(&next_id, 1);
 	domain->mark = host_mark();
@@ -148,6 +215,8 @@ sffi_status sffi_domain_open(sffi_domain **result, const sffi_options *given)
 	if (given)
 		options = *given;
 	status = sffi__mode(options.mode, &ops);
+	if (!status)
+		status = spawn_by_environment(&options);
 	if (!status)
 		status = check_options(&options);
 	if (status)
@@ -183,6 +252,7 @@ void sffi_domain_close(sffi_domain **handle)
 	domain->closed = true;
 	atomic_compare_exchange_strong(&sharing, &self, NULL);
 	sffi__zone_forget(domain);
+	sffi__callbacks_close(domain->callbacks);
 	sffi__domain_release(domain);
 }
 
@@ -201,6 +271,13 @@ sffi_mode sffi_domain_mode(const sffi_domain *domain)
 	return domain ? domain->ops->mode : SFFI_MODE_DEFAULT;
 }
 
+const char *sffi_domain_mechanism(const sffi_domain *domain)
+{
+	if (!domain || !domain->ops->mechanism || sffi__domain_check(domain))
+		return NULL;
+	return domain->ops->mechanism((sffi_domain *)domain);
+}
+
 pid_t sffi_domain_pid(const sffi_domain *domain)
 {
 	return domain && !sffi__domain_check(domain) ? domain->ops->pid((sffi_domain *)domain) : 0;
@@ -211,7 +288,8 @@ uint64_t sffi_domain_generation(const sffi_domain *domain)
 	sffi_domain *locked = (sffi_domain *)domain;
 	uint64_t generation;
 
-	if (!domain)
+	/* In a forked child the lock may be another thread's, which is not there. */
+	if (!domain || !*domain->mark)
 		return 0;
 	pthread_mutex_lock(&locked->lock);
 	generation = domain->generation;

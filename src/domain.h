@@ -27,7 +27,12 @@ struct sffi_domain {
 	bool closed;
 	bool stopped;            /* after a fault, by SFFI_ON_FAULT_STOP */
 	struct arena *arena;
+	struct callbacks *callbacks;
+	bool has_shield;         /* counts among those that want memory/shield.h */
+	struct inside *inside;   /* of a mode in the host's own process; else NULL */
 	_Atomic(struct peer *) peer; /* read without the lock: a hint, see lane_attach */
+	struct notifier *notifier;   /* of upcalls without a call; NULL: nobody asked */
+	_Atomic uint64_t chores_due; /* monotonic ns, 0: there are none; see recover.c */
 	struct peer *spare;
 	struct peer **held;      /* for debuggers */
 	size_t held_count;
@@ -63,6 +68,9 @@ struct sffi_function {
 	const struct function_type *type;
 	struct abi_plan *plan;
 	struct marshal_plan *marshal;
+	/* Nothing to be marshalled, scalars in registers (abi/quick.h); no time-out, no turn to be
+	 * waited for. */
+	_Atomic bool is_quick;
 	_Atomic int64_t timeout_ms;
 	/* By address: in the host's image at `path` (or the worker's own memory). */
 	uint64_t fixed, fixed_generation;
@@ -72,6 +80,25 @@ struct sffi_function {
 	_Atomic uint64_t address, generation;
 };
 
+/* Whether it can be called at all; sffi__function_check tells why not. */
+static inline bool function_is_open(const sffi_function *function)
+{
+	const sffi_domain *domain = function->domain;
+
+	return *domain->mark && !domain->closed && !(function->library && function->library->closed);
+}
+
+/* Works out is_quick, when any of it has changed. */
+void sffi__function_judge(sffi_function *);
+/* What every call checks first; arguments: the addresses of the values. */
+sffi_status sffi__function_check(const sffi_function *, void *const *arguments);
+/* The domain's time-out, or the function's own. */
+static inline unsigned call_timeout(const sffi_function *function)
+{
+	int64_t own = atomic_load_explicit(&function->timeout_ms, memory_order_relaxed);
+
+	return own == FUNCTION_NO_TIMEOUT_SET ? function->domain->options.timeout_ms : (unsigned)own;
+}
 /* SFFI_ECLOSED with a sentence if the domain is closed or is a forked parent's. */
 sffi_status sffi__domain_check(const sffi_domain *);
 void sffi__domain_retain(sffi_domain *);
@@ -80,6 +107,6 @@ void sffi__library_release(sffi_library *);
 
 /* This thread's last fault: takes over the reference; NULL clears. */
 void sffi__set_last_fault(sffi_fault *);
-void sffi__set_errno(int);
+extern __thread int sffi__last_errno __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 #endif

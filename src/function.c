@@ -76,6 +76,15 @@ static sffi_status declare(sffi_function *function, const char *text)
 	return status;
 }
 
+void sffi__function_judge(sffi_function *function)
+{
+	bool is_quick = function->plan->is_quick && function->marshal->is_plain &&
+			function->marshal->result != TRAVEL_STRING && !call_timeout(function) &&
+			!function->domain->options.one_thread;
+
+	atomic_store_explicit(&function->is_quick, is_quick, memory_order_relaxed);
+}
+
 static sffi_status complete(sffi_function *function, const char *text)
 {
 	sffi_status status;
@@ -84,12 +93,19 @@ static sffi_status complete(sffi_function *function, const char *text)
 	pthread_mutex_lock(&function->domain->lock);
 	status = declare(function, text);
 	pthread_mutex_unlock(&function->domain->lock);
+	if (!status && function->type->is_open)
+		return sffi__fail(SFFI_ETYPE,
+				  "%s is variadic: declare the arguments of one call after the ellipsis, as "
+				  "in 'int snprintf(char *out, size_t n, const char *format, ..., int, "
+				  "double)', or '..., void' if there are none", function->name);
 	if (!status)
 		status = sffi__abi_plan(function->type, &function->plan);
 	if (!status)
 		status = sffi__marshal_plan(function->type, &function->marshal);
-	if (!status)
+	if (!status) {
+		sffi__function_judge(function);
 		status = function->domain->ops->resolve(function);
+	}
 	return status;
 }
 
@@ -127,6 +143,27 @@ sffi_status sffi_function_get(sffi_function **result, sffi_library *library,
 	return finish(result, function, complete(function, name_or_declaration));
 }
 
+sffi_status sffi_functions_get(sffi_library *library, const sffi_symbol *symbols)
+{
+	sffi_status status = SFFI_OK;
+
+	if (!library || !symbols)
+		return sffi__fail(SFFI_EINVAL, "sffi_functions_get needs a library and a list; it got NULL");
+	for (const sffi_symbol *symbol = symbols; symbol->place; symbol++)
+		*symbol->place = NULL;
+	for (const sffi_symbol *symbol = symbols; symbol->place && !status; symbol++)
+		status = sffi_function_get(symbol->place, library, symbol->declaration);
+	if (status)
+		sffi_functions_release(symbols);
+	return status;
+}
+
+void sffi_functions_release(const sffi_symbol *symbols)
+{
+	for (; symbols && symbols->place; symbols++)
+		sffi_function_release(symbols->place);
+}
+
 /* Whose code the address is: the worker's, or an image of the host's. */
 static sffi_status locate(sffi_function *function, void *address)
 {
@@ -143,6 +180,9 @@ static sffi_status locate(sffi_function *function, void *address)
 	case SFFI_OWNER_STALE:
 		return sffi__fail(SFFI_ESTALE, "%p belongs to a worker that is gone", address);
 	case SFFI_OWNER_HOST:
+		/* In process any code will do, also what was made at run time. */
+		if (function->domain->inside)
+			return SFFI_OK;
 		if (dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) && map)
 			break;
 		/* fall through */
@@ -179,8 +219,10 @@ sffi_status sffi_function_at(sffi_function **result, sffi_domain *domain, void *
 
 void sffi_function_set_timeout(sffi_function *function, unsigned timeout_ms)
 {
-	if (function)
-		atomic_store(&function->timeout_ms, timeout_ms);
+	if (!function)
+		return;
+	atomic_store(&function->timeout_ms, timeout_ms);
+	sffi__function_judge(function);
 }
 
 void sffi_function_release(sffi_function **handle)

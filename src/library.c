@@ -2,8 +2,8 @@
 #include "domain.h"
 #include "error.h"
 #include "library_path.h"
-#include "worker/recover.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,8 @@ void sffi__library_release(sffi_library *library)
 {
 	if (!library || atomic_fetch_sub(&library->references, 1) > 1)
 		return;
+	if (library->domain->ops->let_go && *library->domain->mark)
+		library->domain->ops->let_go(library);
 	sffi__scope_free(library->scope);
 	sffi__domain_release(library->domain);
 	free(library->name);
@@ -92,7 +94,7 @@ sffi_status sffi_library_open(sffi_library **result, sffi_domain *domain, const 
 		sffi__library_release(library);
 		return status;
 	}
-	sffi__spare_renew(domain);
+	domain->ops->libraries_changed(domain);
 	*result = library;
 	return SFFI_OK;
 }
@@ -104,10 +106,67 @@ sffi_status sffi_library_declare(sffi_library *library, const char *c_declaratio
 	if (!library || !c_declarations)
 		return sffi__fail(SFFI_EINVAL, "sffi_library_declare needs a library and a text; it got "
 					       "NULL");
+	status = sffi__domain_check(library->domain);
+	if (status)
+		return status;
 	pthread_mutex_lock(&library->domain->lock);
 	status = sffi__scope_declare(library->scope, c_declarations);
 	pthread_mutex_unlock(&library->domain->lock);
 	return status;
+}
+
+/* What is read is text up to a NUL; of a stream of unknown size, too. */
+static char *read_text(FILE *file)
+{
+	size_t size = 0, used = 0, got;
+	char *text = NULL, *grown;
+
+	do {
+		if (size - used < 2) {
+			size = size ? 2 * size : 4096;
+			grown = realloc(text, size);
+			if (!grown) {
+				free(text);
+				errno = ENOMEM;
+				return NULL;
+			}
+			text = grown;
+		}
+		got = fread(text + used, 1, size - used - 1, file);
+		used += got;
+	} while (got);
+	text[used] = '\0';
+	if (!ferror(file))
+		return text;
+	free(text);
+	return NULL;
+}
+
+sffi_status sffi_library_declare_file(sffi_library *library, const char *path)
+{
+	char sentence[1024], *text;
+	sffi_status status;
+	FILE *file;
+	int error;
+
+	if (!library || !path)
+		return sffi__fail(SFFI_EINVAL, "sffi_library_declare_file needs a library and a path; it "
+					       "got NULL");
+	file = fopen(path, "re");
+	text = file ? read_text(file) : NULL;
+	error = errno;
+	if (file)
+		fclose(file);
+	if (!text)
+		return sffi__fail(error == ENOMEM ? SFFI_ENOMEM : SFFI_ESYSTEM,
+				  "the declarations in %s cannot be read: %s", path, strerror(error));
+	status = sffi_library_declare(library, text);
+	free(text);
+	if (!status)
+		return SFFI_OK;
+	snprintf(sentence, sizeof sentence, "%s", sffi_error());
+	return status == SFFI_EDECL ? sffi__fail(status, "%s: %s", path, sentence)
+				    : sffi__fail(status, "%s", sentence);
 }
 
 void sffi_library_close(sffi_library **handle)
@@ -121,7 +180,7 @@ void sffi_library_close(sffi_library **handle)
 		delist(library->domain, library);
 		library->domain->ops->unload(library);
 		library->closed = true;
-		sffi__spare_renew(library->domain);
+		library->domain->ops->libraries_changed(library->domain);
 	}
 	library->closed = true;
 	sffi__library_release(library);

@@ -6,9 +6,10 @@
 #ifndef TEST_HELPER_H
 #define TEST_HELPER_H
 
+#include "excuses.h"
 #include "safeffi.h"
+#include "test_main.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,12 @@ void test_options(sffi_options *);
 sffi_domain *test_open(void);
 sffi_domain *test_open_with(const sffi_options *);
 bool test_is_exec(void);
+/* The environment asks for a mode in the host's own process. */
+bool test_is_inside(void);
+/* How often to do what is to be done `times` times: less often if each call is rehearsed. */
+int test_times(int times);
+/* AddressSanitizer is in here: its allocator maps memory when it likes, where it likes. */
+bool test_is_sanitized(void);
 
 /* The path of libvictim_NAME.so; one of a few static buffers. */
 const char *test_victim(const char *name);
@@ -55,8 +62,5 @@ void test_same_resources(struct test_resources before);
 
 /* Waits until the process has ended; it may be a zombie still. */
 void test_until_gone(pid_t);
-
-/* Runs the suite: TAP on stdout; a word in argv selects a case by name. */
-int test_main(int argc, char **argv, Suite *);
 
 #endif

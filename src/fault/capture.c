@@ -14,7 +14,10 @@
 
 static void describe(sffi_fault *fault, const struct fault_scene *scene)
 {
-	if (scene->function) {
+	if (scene->function && !scene->arguments) {
+		snprintf(fault->function, sizeof fault->function, "%s", scene->function->name);
+		snprintf(fault->call, sizeof fault->call, "%s", scene->function->name);
+	} else if (scene->function) {
 		snprintf(fault->function, sizeof fault->function, "%s", scene->function->name);
 		sffi__describe_call(scene->function, scene->arguments, fault->call, sizeof fault->call);
 	} else if (scene->doing) {
@@ -55,11 +58,15 @@ static void copy_stack(sffi_fault *fault)
 		sp = fault->stack_low;
 	/* A leaf function's red zone lies below (psABI 3.2.2); unwinding does not need it. */
 	while (stack && have < FAULT_STACK_MAX) {
-		size_t step = PAGE - (sp + have) % PAGE;
+		/* On a stack that is known all of it can be read; elsewhere page by page. */
+		size_t step = sp < fault->stack_high ? fault->stack_high - (sp + have)
+						     : PAGE - (sp + have) % PAGE;
 		ssize_t got;
 
 		if (step > FAULT_STACK_MAX - have)
 			step = FAULT_STACK_MAX - have;
+		if (!step)
+			break;
 		got = sffi__os_read_memory(fault->pid, stack + have, sp + have, step);
 		if (got <= 0)
 			break;
@@ -99,21 +106,85 @@ static void find_stack(sffi_fault *fault)
 	}
 }
 
-static void copy_process(sffi_fault *fault)
+/* A stack that runs over hits its guard page, or the one below it. */
+static bool looks_like_overflow(const sffi_fault *fault)
 {
-	char path[32];
+	enum { NEAR = 1 << 20 };
 
-	snprintf(path, sizeof path, "/proc/%d/maps", fault->pid);
-	fault->maps = sffi__os_read_file(path);
+	return fault->signal == SIGSEGV && fault->address_known &&
+	       fault->address - fault->registers.value[REGISTER_SP] + NEAR < 2 * NEAR;
+}
+
+static void fetch(sffi_fault *fault)
+{
+	fault->maps = sffi__peer_maps(fault->peer);
+	fault->peer = NULL;
+	if (fault->has_registers)
+		find_stack(fault);
+}
+
+/* The host's own mappings: it may have others by now, but a callee's fault is not to wait for
+ * their text, which takes ten times as long as the fault. */
+static void fetch_own(sffi_fault *fault)
+{
+	if (!fault->maps && !fault->is_frugal)
+		fault->maps = sffi__os_read_file("/proc/self/maps");
+}
+
+static pthread_mutex_t fetching = PTHREAD_MUTEX_INITIALIZER;
+
+static void fetch_once(sffi_fault *fault)
+{
+	pthread_mutex_lock(&fetching);
+	if (fault->peer)
+		fetch(fault);
+	else if (fault->is_inside)
+		fetch_own(fault);
+	pthread_mutex_unlock(&fetching);
+}
+
+void sffi__fault_settle(sffi_fault *fault)
+{
+	pthread_mutex_lock(&fetching);
+	if (fault->peer && __atomic_load_n(&fault->references, __ATOMIC_ACQUIRE) > 1)
+		fetch(fault);
+	fault->peer = NULL;
+	pthread_mutex_unlock(&fetching);
+}
+
+void sffi__fault_forget_fetching(void)
+{
+	pthread_mutex_init(&fetching, NULL);
+}
+
+static void copy_process(sffi_fault *fault, struct peer *peer)
+{
+	fault->peer = peer;
+	/* What holds still keeps what it has until the report is read. */
+	if (!peer->control->fault.alone || !fault->has_registers || looks_like_overflow(fault))
+		fetch(fault);
 	if (!fault->has_registers)
 		return;
-	find_stack(fault);
 	copy_stack(fault);
-	/* A stack that runs over hits its guard page, or the one below it. */
 	if (fault->kind == SFFI_FAULT_SIGNAL && fault->signal == SIGSEGV && fault->address_known &&
 	    fault->stack_guard && fault->address >= fault->stack_guard &&
 	    fault->address < fault->stack_low)
 		fault->kind = SFFI_FAULT_STACK_OVERFLOW;
+}
+
+void sffi__fault_take_record(sffi_fault *fault, const struct fault_record *record)
+{
+	fault->kind = record->kind <= SFFI_FAULT_THREAD_EXIT ? (sffi_fault_kind)record->kind
+							     : SFFI_FAULT_SIGNAL;
+	fault->signal = record->signal >= 0 && record->signal < NSIG ? record->signal : 0;
+	fault->code = record->code;
+	fault->tid = record->tid;
+	fault->address = record->address;
+	fault->address_known = record->address_known;
+	fault->access_is_write = record->is_write;
+	fault->access_is_execute = record->is_execute;
+	fault->has_registers = record->has_registers;
+	fault->registers = record->registers;
 }
 
 /* Copied once, then checked: the callee may be writing to it still. */
@@ -121,17 +192,7 @@ static void from_record(sffi_fault *fault, const struct peer *peer)
 {
 	struct fault_record record = peer->control->fault;
 
-	fault->kind = record.kind <= SFFI_FAULT_THREAD_EXIT ? (sffi_fault_kind)record.kind
-							    : SFFI_FAULT_SIGNAL;
-	fault->signal = record.signal >= 0 && record.signal < NSIG ? record.signal : 0;
-	fault->code = record.code;
-	fault->tid = record.tid;
-	fault->address = record.address;
-	fault->address_known = record.address_known;
-	fault->access_is_write = record.is_write;
-	fault->access_is_execute = record.is_execute;
-	fault->has_registers = record.has_registers;
-	fault->registers = record.registers;
+	sffi__fault_take_record(fault, &record);
 	if (record.lane == FAULT_NO_LANE)
 		snprintf(fault->note, sizeof fault->note,
 			 "It happened in a thread that the library made itself.");
@@ -196,6 +257,15 @@ static void from_timeout(sffi_fault *fault, const struct peer *peer, const struc
 	fault->signal = 0;
 }
 
+void sffi__fault_begin(sffi_fault *fault, const struct fault_scene *scene)
+{
+	sffi__fault_fetch_maps = fetch_once;
+	fault->arena_low = ARENA_AREA_LOW;
+	fault->arena_high = arena_range_low(ARENAS_MAX);
+	describe(fault, scene);
+	list_buffers(fault, scene->marshal);
+}
+
 static sffi_fault *begin(const struct peer *peer, const struct fault_scene *scene)
 {
 	sffi_fault *fault = sffi__fault_new();
@@ -206,14 +276,11 @@ static sffi_fault *begin(const struct peer *peer, const struct fault_scene *scen
 	fault->generation = peer->generation;
 	fault->zone_low = zone_low(peer->zone);
 	fault->zone_high = fault->zone_low + ZONE_SIZE;
-	fault->arena_low = ARENA_AREA_LOW;
-	fault->arena_high = arena_range_low(ARENAS_MAX);
-	describe(fault, scene);
-	list_buffers(fault, scene->marshal);
+	sffi__fault_begin(fault, scene);
 	return fault;
 }
 
-sffi_fault *sffi__fault_capture(const struct peer *peer, enum lane_outcome outcome,
+sffi_fault *sffi__fault_capture(struct peer *peer, enum lane_outcome outcome,
 				const struct fault_scene *scene)
 {
 	sffi_fault *fault = begin(peer, scene);
@@ -223,6 +290,18 @@ sffi_fault *sffi__fault_capture(const struct peer *peer, enum lane_outcome outco
 	switch (outcome) {
 	case LANE_TIMED_OUT:
 		from_timeout(fault, peer, scene);
+		break;
+	case LANE_CANCELED:
+		fault->kind = SFFI_FAULT_KILLED;
+		fault->signal = SIGKILL;
+		snprintf(fault->note, sizeof fault->note, "The host cancelled the call (sffi_cancel).");
+		break;
+	case LANE_STALE_CALLBACK:
+		sample(peer, scene);
+		if (atomic_load(&peer->control->faulted))
+			from_record(fault, peer);
+		fault->kind = SFFI_FAULT_STALE_CALLBACK;
+		fault->signal = 0;
 		break;
 	case LANE_WORKER_STOPPED:
 		fault->kind = SFFI_FAULT_SIGNAL;
@@ -234,7 +313,7 @@ sffi_fault *sffi__fault_capture(const struct peer *peer, enum lane_outcome outco
 		else
 			from_wait_status(fault, peer);
 	}
-	copy_process(fault);
+	copy_process(fault, peer);
 	return fault;
 }
 

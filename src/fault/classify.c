@@ -26,6 +26,7 @@ static const char *const class_names[ADDRESS_CLASS_COUNT] = {
 	[ADDRESS_PAST_ARGUMENT] = "past_argument",
 	[ADDRESS_BEFORE_ARGUMENT] = "before_argument",
 	[ADDRESS_IN_ARGUMENT] = "in_argument",
+	[ADDRESS_REGION] = "region",
 	[ADDRESS_READ_ONLY] = "read_only",
 	[ADDRESS_NOT_EXECUTABLE] = "not_executable",
 	[ADDRESS_PROTECTION_KEY] = "protection_key",
@@ -234,6 +235,13 @@ static bool is_bus_error(struct question *q)
 	return false;
 }
 
+static bool is_shielded(struct question *q)
+{
+	if (!q->fault->is_shielded || q->fault->access_is_execute)
+		return false;
+	return answer(q, ADDRESS_REGION, "in memory that sffi_region_add protects");
+}
+
 static bool is_forbidden(struct question *q)
 {
 	const struct mapping *mapping = q->mapping;
@@ -317,7 +325,7 @@ void sffi__classify(const sffi_fault *fault, const struct maps *maps, struct add
 {
 	/* The first that says yes; the order is from the surest to the vaguest. */
 	static bool (*const questions[])(struct question *) = {
-		is_unknown, is_null, is_bus_error, is_stack_guard, is_argument, is_forbidden,
+		is_unknown, is_null, is_shielded, is_bus_error, is_stack_guard, is_argument, is_forbidden,
 		is_past_mapping, is_elsewhere,
 	};
 	struct question q = { fault, maps, NULL, report };

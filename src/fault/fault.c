@@ -43,6 +43,15 @@ void sffi_fault_release(sffi_fault **handle)
 	free(fault);
 }
 
+void (*sffi__fault_fetch_maps)(sffi_fault *);
+
+const char *sffi__fault_maps(const sffi_fault *fault)
+{
+	if (sffi__fault_fetch_maps)
+		sffi__fault_fetch_maps((sffi_fault *)fault);
+	return fault->maps;
+}
+
 /* ---- accessors ------------------------------------------------------------- */
 
 static const char *const kind_names[] = {
@@ -85,7 +94,11 @@ void *sffi_fault_get_address(const sffi_fault *fault)
 
 void *sffi_fault_get_pc(const sffi_fault *fault)
 {
-	return fault && fault->has_registers ? (void *)fault->registers.value[REGISTER_PC] : NULL;
+	if (!fault || !fault->has_registers)
+		return NULL;
+	if (fault_was_noticed(fault))
+		return sffi_fault_frame_count(fault) ? (void *)fault->frames[0].pc : NULL;
+	return (void *)fault->registers.value[REGISTER_PC];
 }
 
 pid_t sffi_fault_get_pid(const sffi_fault *fault)

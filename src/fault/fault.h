@@ -43,11 +43,14 @@ struct sffi_fault {
 	bool has_registers;  /* false: died without a handler */
 	bool access_is_write; /* of a SIGSEGV, where the CPU says */
 	bool access_is_execute;
+	bool is_shielded;      /* the address is in a region that is write-protected in calls */
 	struct machine_registers registers; /* abi/<cpu>/regs.h; pc and sp through abi.h */
 	pid_t pid, tid;
 	uint64_t generation;
 	unsigned timeout_ms;   /* TIMEOUT */
 	bool held;             /* the worker still stands, for gdb -p */
+	bool is_inside;        /* the callee ran in the host's own process */
+	bool is_frugal;        /* the allocator may be locked: nothing is worked out that needs it */
 	bool collateral;       /* another call's fault: call and function are the culprit's */
 	char function[128];    /* the function called; "" if none was */
 	char call[1024];       /* "strlen(s = NULL)" */
@@ -64,6 +67,8 @@ struct sffi_fault {
 	unsigned char *stack;
 	size_t stack_size;
 	char *maps;            /* owned: /proc/<pid>/maps as text, NUL-terminated, or NULL */
+	/* Not NULL: maps and the stack's bounds are to be had from it; see sffi__fault_maps. */
+	struct peer *peer;
 	/* Worked out on demand, under `lock`: */
 	pthread_mutex_t lock;
 	bool symbolized;
@@ -73,8 +78,21 @@ struct sffi_fault {
 	void *strings;         /* owner of the frames' strings; symbolize.c */
 };
 
+/* Whether the worker's own code noticed it, and the registers and the stack pointer are that
+ * code's: where the callee was, only the frames tell. */
+static inline bool fault_was_noticed(const sffi_fault *fault)
+{
+	return fault->kind == SFFI_FAULT_EXIT || fault->kind == SFFI_FAULT_UNWOUND ||
+	       fault->kind == SFFI_FAULT_THREAD_EXIT;
+}
+
 /* One reference, all zero otherwise; NULL: out of memory. */
 sffi_fault *sffi__fault_new(void);
+
+/* fault->maps, which are fetched first if they were not yet. */
+const char *sffi__fault_maps(const sffi_fault *);
+/* How: set by capture.c, which knows workers; NULL in programs that only read faults. */
+extern void (*sffi__fault_fetch_maps)(sffi_fault *);
 
 /* Fills frames and summary; locks. Never fails: what is not known stays NULL. */
 void sffi__fault_symbolize(sffi_fault *);

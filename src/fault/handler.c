@@ -12,18 +12,16 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <unwind.h>
 
 static const int fault_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
-/* What a terminal or a supervisor sends to the whole process group: the host's to answer,
- * it decides what becomes of its workers. A handler, not SIG_IGN, which programs that the
- * callee starts would inherit. */
-static const int group_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -46,10 +44,14 @@ static struct lane_thread *lane_at(const void *address)
 	return NULL;
 }
 
+/* What is left for this thread, its end and that of its process's memory, must not compete
+ * with the host and with the worker that replaces this one. */
 static _Noreturn void hold_still(void)
 {
+	static const struct sched_param none;
 	sigset_t all;
 
+	syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none);
 	sigfillset(&all);
 	for (;;)
 		syscall(SYS_rt_sigsuspend, &all, 8);
@@ -59,6 +61,7 @@ static void announce(struct lane_thread *lane)
 {
 	lane->slot->reply.event = LANE_FAULTED;
 	sffi__lane_post(&lane->slot->reply.post, lane->sequence, &lane->slot->request.sleeping);
+	sffi__notice_give(&lane->notice);
 }
 
 static void announce_to_all(void)
@@ -87,6 +90,7 @@ static _Noreturn void report(struct lane_thread *lane, const struct fault_record
 		control->fault = *record;
 		control->fault.lane = lane ? lane->lane : FAULT_NO_LANE;
 		control->fault.tid = self;
+		control->fault.alone = __libc_single_threaded;
 		atomic_store(&control->faulted, 1);
 		/* A thread that the library made has no caller: whoever waits is told. */
 		if (lane && atomic_load(&lane->busy))
@@ -116,41 +120,26 @@ static void die_by(int signal, const siginfo_t *info)
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-	struct machine_trap trap = sffi__machine_trap(context, signal);
-	struct fault_record record = {
-		.kind = signal == FAULT_SAMPLE_SIGNAL ? SFFI_FAULT_TIMEOUT : SFFI_FAULT_SIGNAL,
-		.signal = signal == FAULT_SAMPLE_SIGNAL ? 0 : signal,
-		.code = info->si_code,
-		.address = (uintptr_t)info->si_addr,
-		/* Sent by kill(2): the place of si_addr holds the sender. */
-		.address_known = trap.address_known && info->si_code > 0 && info->si_code != SI_KERNEL,
-		.is_write = trap.is_write,
-		.is_execute = trap.is_execute,
-		.has_registers = 1,
-	};
+	struct fault_record record = sffi__record_signal(signal, info, context);
 
 	if (!worker_is_self()) {
 		die_by(signal, info);
 		return;
 	}
-	sffi__machine_registers(context, &record.registers);
-	report(lane_at(&trap), &record);
+	if (signal == FAULT_SAMPLE_SIGNAL) {
+		record.kind = SFFI_FAULT_TIMEOUT;
+		record.signal = 0;
+	}
+	report(lane_at(&record), &record);
 }
 
-static void on_group_signal(int signal)
+void sffi__fault_report(int signal, siginfo_t *info, void *context)
 {
-	(void)signal;
-}
+	struct fault_record record = sffi__record_signal(signal, info, context);
 
-/* Where this thread is now, for faults that are no signal. */
-static void here(struct fault_record *record)
-{
-	ucontext_t context;
-
-	if (getcontext(&context))
-		return;
-	sffi__machine_registers(&context, &record->registers);
-	record->has_registers = 1;
+	if (signal == SIGTERM)
+		record.kind = SFFI_FAULT_KILLED;
+	report(lane_at(&record), &record);
 }
 
 /* exit() in a callee comes here before any exit handler of the host's program. */
@@ -161,7 +150,7 @@ static void on_exit_called(int status, void *data)
 	(void)data;
 	if (!worker_is_self())
 		return;
-	here(&record);
+	sffi__record_here(&record);
 	report(lane_at(&record), &record);
 }
 
@@ -169,9 +158,12 @@ void sffi__enter_unwound(struct enter_guard *guard)
 {
 	struct fault_record record = { .kind = SFFI_FAULT_UNWOUND };
 
+	/* In the host's own process (mode direct) there is nothing to go back to either. */
+	if (!sffi__worker.control)
+		abort();
 	if (!worker_is_self())
 		_exit(0);
-	here(&record);
+	sffi__record_here(&record);
 	report(lane_at(guard), &record);
 }
 
@@ -191,7 +183,7 @@ _Unwind_Reason_Code sffi__personality(int version, _Unwind_Action actions,
 	(void)version, (void)class, (void)exception, (void)context;
 	if (!worker_is_self() || !lane)
 		return _URC_CONTINUE_UNWIND;
-	here(&record);
+	sffi__record_here(&record);
 	report(lane, &record);
 }
 
@@ -207,7 +199,6 @@ void sffi__fault_handlers_install(void)
 {
 	struct sigaction fault = { .sa_sigaction = on_fault,
 				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	struct sigaction group = { .sa_handler = on_group_signal, .sa_flags = SA_RESTART };
 
 	sigfillset(&fault.sa_mask);
 	for (size_t i = 0; i < COUNT(fault_signals); i++)
@@ -215,9 +206,7 @@ void sffi__fault_handlers_install(void)
 	for (size_t i = 0; i < COUNT(fault_signals); i++)
 		sigaction(fault_signals[i], &fault, NULL);
 	sigaction(FAULT_SAMPLE_SIGNAL, &fault, NULL);
-	sigemptyset(&group.sa_mask);
-	for (size_t i = 0; i < COUNT(group_signals); i++)
-		sigaction(group_signals[i], &group, NULL);
+	sffi__signals_group();
 	on_exit(on_exit_called, NULL);
 }
 
@@ -225,5 +214,10 @@ void sffi__fault_thread_begin(struct lane_thread *lane)
 {
 	stack_t stack = { .ss_sp = lane->alternate_stack, .ss_size = lane->alternate_size };
 
-	sigaltstack(&stack, NULL);
+	sigaltstack(&stack, &lane->former_alternate);
+}
+
+void sffi__fault_thread_end(struct lane_thread *lane)
+{
+	sigaltstack(&lane->former_alternate, NULL);
 }

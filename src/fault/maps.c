@@ -85,6 +85,7 @@ static bool parse_line(char *line, struct mapping *mapping)
 	mapping->readable = permissions[0] == 'r';
 	mapping->writable = permissions[1] == 'w';
 	mapping->executable = permissions[2] == 'x';
+	mapping->is_shared = permissions[3] == 's';
 	mapping->is_file = name[0] == '/';
 	mapping->is_deleted = mapping->is_file && strip_suffix(name, " (deleted)");
 	unescape(name);

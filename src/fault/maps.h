@@ -15,6 +15,7 @@
 struct mapping {
 	uintptr_t low, high;
 	bool readable, writable, executable;
+	bool is_shared;
 	bool is_deleted; /* the file is no longer there: another one may have its name */
 	bool is_file;
 	uint64_t offset; /* in the file */

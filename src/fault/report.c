@@ -56,7 +56,7 @@ static void print_what(FILE *out, const sffi_fault *fault)
 		print_place(out, &fault->frames[0]);
 		fputc('\n', out);
 	}
-	sffi__maps_parse(&maps, fault->maps);
+	sffi__maps_parse(&maps, sffi__fault_maps(fault));
 	sffi__classify(fault, &maps, &address);
 	sffi__maps_free(&maps);
 	/* Unless the headline had room for it. */
@@ -83,7 +83,8 @@ static void print_call(FILE *out, const sffi_fault *fault)
 			sffi__signal_name(fault->signal), fault->code,
 			sffi__code_name(fault->signal, fault->code));
 	if (fault->pid) {
-		fprintf(out, "  worker   process %d", (int)fault->pid);
+		fprintf(out, fault->is_inside ? "  process  %d, the host's own" : "  worker   process %d",
+			(int)fault->pid);
 		if (fault->tid)
 			fprintf(out, ", thread %d", (int)fault->tid);
 		if (fault->generation)
@@ -135,7 +136,7 @@ static void print_frames(FILE *out, const sffi_fault *fault)
 
 static void print_registers(FILE *out, const sffi_fault *fault)
 {
-	if (!fault->has_registers)
+	if (!fault->has_registers || fault_was_noticed(fault))
 		return;
 	fputs("registers:", out);
 	for (unsigned i = 0; i < REGISTER_COUNT; i++)
@@ -148,7 +149,7 @@ static void print_stack(FILE *out, const sffi_fault *fault)
 {
 	size_t count = fault->stack_size / sizeof(uint64_t);
 
-	if (!fault->stack || !count)
+	if (!fault->stack || !count || fault_was_noticed(fault))
 		return;
 	fputs("stack:", out);
 	for (size_t i = 0; i < count && i < STACK_WORDS_SHOWN; i++) {

@@ -22,6 +22,7 @@
  *   overrun       {parameter, name, bytes, size}: parameter counts from 0
  *   arguments     [{parameter, name, address, host_address, size}]: as the callee saw them
  *   pid, tid, generation, held
+ *   inside        true: the callee ran in the host's own process
  *   note          a further sentence
  */
 #include "error.h"
@@ -94,7 +95,7 @@ static json_t *register_object(const sffi_fault *fault)
 {
 	json_t *object;
 
-	if (!fault->has_registers)
+	if (!fault->has_registers || fault_was_noticed(fault))
 		return json_null();
 	object = json_object();
 	for (unsigned i = 0; i < REGISTER_COUNT; i++)
@@ -109,7 +110,7 @@ static json_t *stack_object(const sffi_fault *fault)
 	size_t count = fault->stack ? fault->stack_size / sizeof(uint64_t) : 0;
 	json_t *words;
 
-	if (!count)
+	if (!count || fault_was_noticed(fault))
 		return json_null();
 	words = json_array();
 	for (size_t i = 0; i < count && i < STACK_WORDS; i++) {
@@ -155,7 +156,7 @@ static void set_what(json_t *report, const sffi_fault *fault)
 	struct maps maps;
 	bool has_address;
 
-	sffi__maps_parse(&maps, fault->maps);
+	sffi__maps_parse(&maps, sffi__fault_maps(fault));
 	sffi__classify(fault, &maps, &address);
 	sffi__maps_free(&maps);
 	has_address = address.class != ADDRESS_NONE && fault->address_known;
@@ -181,8 +182,9 @@ static void set_where(json_t *report, const sffi_fault *fault)
 {
 	const sffi_frame *top = fault->frame_count ? &fault->frames[0] : NULL;
 
-	json_object_set_new(report, "pc", hexadecimal_if(fault->has_registers,
-							 fault->registers.value[REGISTER_PC]));
+	void *pc = sffi_fault_get_pc(fault);
+
+	json_object_set_new(report, "pc", hexadecimal_if(pc != NULL, (uintptr_t)pc));
 	json_object_set_new(report, "symbol", text_or_null(top ? top->function : NULL));
 	json_object_set_new(report, "library", text_or_null(top ? top->library : NULL));
 	json_object_set_new(report, "frames", frame_array(fault));
@@ -192,6 +194,7 @@ static void set_where(json_t *report, const sffi_fault *fault)
 	json_object_set_new(report, "arguments", argument_array(fault));
 	json_object_set_new(report, "pid", json_integer(fault->pid));
 	json_object_set_new(report, "tid", json_integer(fault->tid));
+	json_object_set_new(report, "inside", json_boolean(fault->is_inside));
 	json_object_set_new(report, "generation", json_integer((json_int_t)fault->generation));
 	json_object_set_new(report, "held", json_boolean(fault->held));
 	json_object_set_new(report, "note", text_or_null(fault->note));

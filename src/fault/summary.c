@@ -26,7 +26,7 @@ static void append_signal(char *to, size_t size, const sffi_fault *fault)
 
 	sffi__text_append(to, size, "%s (%s%s%s)", sffi__signal_words(fault->signal),
 			  sffi__signal_name(fault->signal), *code ? ", " : "", code);
-	sffi__maps_parse(&maps, fault->maps);
+	sffi__maps_parse(&maps, sffi__fault_maps(fault));
 	sffi__classify(fault, &maps, &address);
 	sffi__maps_free(&maps);
 	if (address.class == ADDRESS_NONE)

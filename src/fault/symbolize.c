@@ -14,20 +14,14 @@ struct frame_string {
 /* One at a time for all faults: the backend's caches are shared. */
 static pthread_mutex_t backend_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A fork while another thread symbolizes would leave the child a lock that nobody opens. */
-static void lock_backend(void)
+void sffi__symbolize_lock(void)
 {
 	pthread_mutex_lock(&backend_lock);
 }
 
-static void unlock_backend(void)
+void sffi__symbolize_unlock(void)
 {
 	pthread_mutex_unlock(&backend_lock);
-}
-
-static void guard_forks(void)
-{
-	pthread_atfork(lock_backend, unlock_backend, unlock_backend);
 }
 
 const char *sffi__frame_string(sffi_fault *fault, const char *text)
@@ -94,8 +88,47 @@ static bool is_machinery(const sffi_frame *frame)
 	return strstr(name, "libsafeffi") || strstr(name, "safeffi-worker");
 }
 
+/* By which a callee leaves, without what C libraries put before the name. */
+static bool is_way_out(const sffi_frame *frame)
+{
+	static const char *const names[] = { "exit",      "pthread_exit", "pthread_unwind",
+					     "cxa_throw", "cxa_rethrow" };
+	const char *name = frame->function;
+
+	if (!name)
+		return false;
+	if (!strncmp(name, "__GI_", 5))
+		name += 5;
+	name += strspn(name, "_");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return !strncmp(name, "Unwind_", 7);
+}
+
 /*
- * The callee becomes the outermost frame: it was called by sffi__enter, in this library or,
+ * What noticed an exit or an unwinding was called by the function that does it, and the
+ * callee called that: `exit`, called by the callee, becomes the innermost frame. Where
+ * there are no names, our own frames go.
+ */
+static void cut_notice(sffi_fault *fault)
+{
+	size_t first = 0, ours = 0;
+
+	while (first < fault->frame_count && !is_way_out(&fault->frames[first]))
+		first++;
+	while (first + 1 < fault->frame_count && is_way_out(&fault->frames[first + 1]))
+		first++;
+	while (ours < fault->frame_count && is_machinery(&fault->frames[ours]))
+		ours++;
+	if (first == fault->frame_count)
+		first = ours;
+	fault->frame_count -= first;
+	memmove(fault->frames, fault->frames + first, fault->frame_count * sizeof *fault->frames);
+}
+
+/*
+ * The callee becomes the outermost frame: it was called by one of its entries, in this library or,
  * linked statically, in the program. Where there are no names the first frame of the
  * library does, except for those at the fault itself: the trampoline of a callback that is
  * no more runs on top of the callee.
@@ -105,13 +138,12 @@ static void cut_machinery(sffi_fault *fault)
 	size_t i = 0;
 
 	while (i < fault->frame_count && is_machinery(&fault->frames[i]) &&
-	       !(fault->frames[i].function && !strcmp(fault->frames[i].function, "sffi__enter")))
+	       !is_entry(fault->frames[i].function))
 		i++;
 	for (; i < fault->frame_count; i++) {
 		const sffi_frame *frame = &fault->frames[i];
 
-		if (i && (is_machinery(frame) ||
-			  (frame->function && !strcmp(frame->function, "sffi__enter")))) {
+		if (i && (is_machinery(frame) || is_entry(frame->function))) {
 			fault->frame_count = i;
 			return;
 		}
@@ -120,7 +152,6 @@ static void cut_machinery(sffi_fault *fault)
 
 void sffi__fault_symbolize(sffi_fault *fault)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct maps maps;
 
 	pthread_mutex_lock(&fault->lock);
@@ -131,14 +162,15 @@ void sffi__fault_symbolize(sffi_fault *fault)
 	if (!fault->summary[0])
 		sffi__fault_summarize(fault, fault->summary, sizeof fault->summary);
 	if (fault->has_registers) {
-		pthread_once(&once, guard_forks);
-		sffi__maps_parse(&maps, fault->maps);
+		sffi__maps_parse(&maps, sffi__fault_maps(fault));
 		sffi__frame_add(fault, &maps, fault->registers.value[REGISTER_PC]);
-		lock_backend();
+		pthread_mutex_lock(&backend_lock);
 		sffi__backend_symbolize(fault, &maps);
-		unlock_backend();
+		pthread_mutex_unlock(&backend_lock);
 		sffi__maps_free(&maps);
 		cut_machinery(fault);
+		if (fault_was_noticed(fault))
+			cut_notice(fault);
 	}
 	fault->symbolized = true;
 	pthread_mutex_unlock(&fault->lock);

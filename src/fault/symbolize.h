@@ -12,8 +12,14 @@
 #include "fault/fault.h"
 #include "fault/maps.h"
 
+#include <string.h>
+
 /* Says function, file and line of one frame; appends further frames. */
 void sffi__backend_symbolize(sffi_fault *, const struct maps *);
+
+/* Keeps every thread from symbolizing: around a fork. */
+void sffi__symbolize_lock(void);
+void sffi__symbolize_unlock(void);
 
 /* Whether symbols and frames beyond the first can be had in this build. */
 bool sffi__backend_exists(void);
@@ -29,5 +35,12 @@ bool sffi__fault_read_stack(const sffi_fault *, uintptr_t address, uint64_t *wor
 
 /* Frees the frames' strings. */
 void sffi__frame_strings_free(sffi_fault *);
+
+/* Whether the function is where a callee is called from: what called that is not the callee's. */
+static inline bool is_entry(const char *function)
+{
+	return function && (!strcmp(function, "sffi__enter") || !strcmp(function, "sffi__fiber_enter") ||
+			    !strcmp(function, "sffi__fiber_resume"));
+}
 
 #endif

@@ -2,9 +2,11 @@
 /* The backend with elfutils: unwinds by call frame information (DWARF 5, 6.4) from the
  * saved registers and stack; asks nothing of the worker, which may be gone. */
 #include "fault/symbolize.h"
+#include "fault/demangle.h"
 #include "fault/dwfl_modules.h"
 #include "fault/unwind.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Of the report being made; the callbacks belong to the session, not to a report. */
@@ -93,7 +95,10 @@ static void name_frame(struct walk *walk, sffi_frame *frame, bool is_return_addr
 		return;
 	name = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
 	if (name && *name) {
-		frame->function = sffi__frame_string(walk->fault, name);
+		char *demangled = sffi__demangle(name);
+
+		frame->function = sffi__frame_string(walk->fault, demangled ? demangled : name);
+		free(demangled);
 		frame->function_offset = offset + is_return_address;
 	}
 	name = sffi__dwfl_source(module, address, &number);
@@ -125,8 +130,7 @@ static int on_frame(Dwfl_Frame *dwfl_frame, void *argument)
 	if (!copy_names(walk->fault, frame))
 		name_frame(walk, frame, is_first || !is_activation);
 	/* What called it is not the callee's doing. */
-	return frame->function && !strcmp(frame->function, "sffi__enter") ? DWARF_CB_ABORT :
-									    DWARF_CB_OK;
+	return is_entry(frame->function) ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
 void sffi__backend_symbolize(sffi_fault *fault, const struct maps *maps)

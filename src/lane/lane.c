@@ -2,6 +2,7 @@
 #include "lane/lane.h"
 
 #include "error.h"
+#include "memory/callbacks.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -13,16 +14,16 @@ enum { LOOK_NS = 50000000 };
 
 /* ---- waiting -------------------------------------------------------------------- */
 
-uint64_t sffi__deadline(unsigned timeout_ms)
-{
-	return timeout_ms ? sffi__os_now_ns() + timeout_ms * 1000000ull : OS_NO_DEADLINE;
-}
-
 static enum lane_outcome replied(const struct lane *lane)
 {
-	uint8_t event = lane->slot->reply.event;
-
-	return event == LANE_RETURNED ? LANE_DONE : LANE_CALLEE_FAULTED;
+	switch (lane->slot->reply.event) {
+	case LANE_RETURNED:
+		return LANE_DONE;
+	case LANE_UPCALLED:
+		return LANE_UPCALL;
+	default:
+		return LANE_CALLEE_FAULTED;
+	}
 }
 
 static enum lane_outcome by_status(uint32_t word)
@@ -31,6 +32,7 @@ static enum lane_outcome by_status(uint32_t word)
 	case WORKER_STOPPED:
 		return LANE_WORKER_STOPPED;
 	case WORKER_ABANDONED:
+	case WORKER_LEFT:
 		return LANE_ABANDONED;
 	default:
 		return LANE_WORKER_DIED;
@@ -61,14 +63,19 @@ static bool sleep_for_answer(struct lane *lane, uint64_t deadline, enum lane_out
 			*other = by_status(word);
 			return false;
 		}
+		if (lane->takes_guests && sffi__peer_has_guest(peer)) {
+			*other = LANE_GUEST;
+			return false;
+		}
 		now = sffi__os_now_ns();
 		if (deadline && now >= deadline) {
 			*other = LANE_TIMED_OUT;
 			return false;
 		}
 		until = deadline && deadline < now + LOOK_NS ? deadline : now + LOOK_NS;
-		if (sffi__os_futex_wait_two(lane->side.post, seen, &peer->status->word,
-					    WORKER_RUNNING, until) == -ETIMEDOUT &&
+		if (sffi__os_futex_wait_any((struct os_wait[]){ { lane->side.post, seen },
+								{ &peer->status->word, WORKER_RUNNING } },
+					    2, until) == -ETIMEDOUT &&
 		    looks_dead(lane)) {
 			*other = LANE_WORKER_DIED;
 			return false;
@@ -76,21 +83,44 @@ static bool sleep_for_answer(struct lane *lane, uint64_t deadline, enum lane_out
 	}
 }
 
-enum lane_outcome sffi__lane_request(struct lane *lane, enum lane_operation operation,
-				     uint64_t deadline_ns)
+void sffi__lane_ask(struct lane *lane, enum lane_operation operation)
 {
 	struct lane_request *request = &lane->slot->request;
-	enum lane_outcome other = LANE_DONE;
-	bool answered;
 
 	request->operation = (uint8_t)operation;
 	sffi__lane_post(&request->post, ++lane->sequence, &lane->slot->reply.sleeping);
+}
+
+enum lane_outcome sffi__lane_wait(struct lane *lane, uint64_t deadline_ns)
+{
+	enum lane_outcome other = LANE_DONE;
+	bool answered;
+
 	if (sffi__lane_spin(&lane->side, lane->sequence))
 		return replied(lane);
 	lane_sleep_begin(&lane->side);
 	answered = sleep_for_answer(lane, deadline_ns, &other);
 	lane_sleep_end(&lane->side);
 	return answered ? replied(lane) : other;
+}
+
+enum lane_outcome sffi__lane_poll(struct lane *lane)
+{
+	uint32_t word;
+
+	if (atomic_load_explicit(lane->side.post, memory_order_acquire) == lane->sequence)
+		return replied(lane);
+	word = atomic_load(&lane->peer->status->word);
+	if (word != WORKER_RUNNING)
+		return by_status(word);
+	return sffi__os_pidfd_dead(lane->peer->pidfd) ? LANE_WORKER_DIED : LANE_PENDING;
+}
+
+enum lane_outcome sffi__lane_request(struct lane *lane, enum lane_operation operation,
+				     uint64_t deadline_ns)
+{
+	sffi__lane_ask(lane, operation);
+	return sffi__lane_wait(lane, deadline_ns);
 }
 
 void sffi__lane_nudge(struct lane *lane)
@@ -104,7 +134,7 @@ bool sffi__lane_was_started(const struct lane *lane)
 	return lane->slot->progress.started == lane->sequence;
 }
 
-static void set_side(struct lane *lane, uint32_t spin_ns)
+void sffi__lane_set_side(struct lane *lane, uint32_t spin_ns)
 {
 	lane->side = (struct lane_side){ .post = &lane->slot->reply.post,
 					 .cpu = &lane->slot->request.cpu,
@@ -125,7 +155,7 @@ enum lane_outcome sffi__lane_manage(struct peer *peer, enum lane_operation opera
 			     .sequence = peer->sequence[index] };
 	enum lane_outcome outcome;
 
-	set_side(&lane, 0);
+	sffi__lane_set_side(&lane, 0);
 	memcpy(lane_frame(&lane)->integer, argument, 3 * sizeof *argument);
 	outcome = sffi__lane_request(&lane, operation, sffi__deadline(PATIENCE_MS));
 	peer->sequence[index] = lane.sequence;
@@ -163,7 +193,7 @@ static sffi_status take_lane(struct peer *peer, unsigned *index)
 	sffi_status status = SFFI_OK;
 
 	pthread_mutex_lock(&peer->manager);
-	if (peer->next_lane < LANES_MAX) {
+	if (peer->next_lane < LANE_FIRST_GUEST) {
 		*index = peer->next_lane++;
 	} else if (peer->ended_count) {
 		*index = peer->ended[peer->ended_first];
@@ -171,7 +201,7 @@ static sffi_status take_lane(struct peer *peer, unsigned *index)
 		peer->ended_count--;
 	} else {
 		status = sffi__fail(SFFI_ENOMEM, "%d threads call into this domain, which is the most",
-				    LANES_MAX - 1);
+				    LANE_FIRST_GUEST - 1);
 	}
 	if (!status) {
 		memset(worker_slot(peer->control, *index), 0, sizeof(struct lane_slot));
@@ -188,7 +218,7 @@ sffi_status sffi__lane_attach(struct lane *lane, struct peer *peer)
 
 	sffi__lane_detach(lane);
 	/* The host's main thread, which never ends before the program, has the worker's. */
-	if (!lane->domain->options.one_thread && sffi__os_gettid() != getpid()) {
+	if (!lane->work.domain->options.one_thread && (lane->is_own || sffi__os_gettid() != getpid())) {
 		status = sffi__lane_make_manager(peer);
 		if (!status)
 			status = take_lane(peer, &index);
@@ -196,11 +226,14 @@ sffi_status sffi__lane_attach(struct lane *lane, struct peer *peer)
 			return status;
 	}
 	sffi__peer_retain(peer);
+	atomic_fetch_add(&peer->attached[index], 1);
 	lane->peer = peer;
 	lane->index = index;
 	lane->sequence = 0;
+	lane->attachments++;
+	lane->is_guest = false;
 	lane->slot = worker_slot(peer->control, index);
-	set_side(lane, lane->domain->options.spin_ns);
+	sffi__lane_set_side(lane, lane->work.domain->options.spin_ns);
 	return SFFI_OK;
 }
 
@@ -211,7 +244,9 @@ void sffi__lane_detach(struct lane *lane)
 	if (!peer)
 		return;
 	lane->peer = NULL;
-	if (lane->index && peer_serves(peer)) {
+	if (!lane->is_guest)
+		atomic_fetch_sub(&peer->attached[lane->index], 1);
+	if (lane->index && !lane->is_guest && peer_serves(peer)) {
 		lane->slot->request.operation = LANE_END;
 		sffi__lane_post(&lane->slot->request.post, ++lane->sequence,
 				&lane->slot->reply.sleeping);
@@ -222,20 +257,6 @@ void sffi__lane_detach(struct lane *lane)
 	sffi__peer_release(peer);
 }
 
-char *sffi__lane_scratch(struct lane *lane, size_t size)
-{
-	enum { LEAST = 64 * 1024 };
-
-	if (size <= lane->scratch_size)
-		return lane->scratch;
-	if (lane->scratch)
-		sffi__arena_give(lane->domain->arena, lane->scratch);
-	size = size < LEAST ? LEAST : size + size / 4;
-	lane->scratch = sffi__arena_take(lane->domain->arena, size, false);
-	lane->scratch_size = lane->scratch ? size : 0;
-	return lane->scratch;
-}
-
 /* ---- a thread's lanes ---------------------------------------------------------------- */
 
 static __thread struct lane *lanes __attribute__((tls_model("initial-exec")));
@@ -244,14 +265,13 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void free_lane(struct lane *lane)
 {
-	/* In a child that the host forked all of it is the parent's. */
-	if (*lane->domain->mark) {
+	bool is_forked = !*lane->work.domain->mark;
+
+	if (!is_forked)
 		sffi__lane_detach(lane);
-		if (lane->scratch && !lane->domain->closed)
-			sffi__arena_give(lane->domain->arena, lane->scratch);
-	}
-	sffi__domain_release(lane->domain);
-	free(lane->string);
+	sffi__workspace_end(&lane->work, is_forked);
+	free(lane->watch.entries);
+	free(lane->watch.locale);
 	free(lane);
 }
 
@@ -280,7 +300,7 @@ void sffi__lanes_sweep(void)
 	while (*link) {
 		struct lane *lane = *link;
 
-		if (!lane->domain->closed) {
+		if (!lane->work.domain->closed || lane->work.depth) {
 			link = &lane->next;
 			continue;
 		}
@@ -290,29 +310,65 @@ void sffi__lanes_sweep(void)
 	pthread_setspecific(thread_end, lanes);
 }
 
-static struct lane *new_lane(sffi_domain *domain)
+struct lane *sffi__lane_new(sffi_domain *domain)
 {
 	struct lane *lane = calloc(1, sizeof *lane);
 
-	pthread_once(&once, make_key);
 	if (!lane) {
 		sffi__fail(SFFI_ENOMEM, "out of memory for a thread's lane");
 		return NULL;
 	}
+	sffi__workspace_init(&lane->work, domain, &sffi__worker_reach);
+	return lane;
+}
+
+void sffi__lane_free(struct lane *lane)
+{
+	if (lane)
+		free_lane(lane);
+}
+
+static struct lane *new_lane(sffi_domain *domain)
+{
+	struct lane *lane = sffi__lane_new(domain);
+
+	if (!lane)
+		return NULL;
+	pthread_once(&once, make_key);
 	sffi__lanes_sweep();
-	sffi__domain_retain(domain);
-	lane->domain = domain;
+	lane->takes_guests = true;
 	lane->next = lanes;
 	lanes = lane;
 	pthread_setspecific(thread_end, lanes);
 	return lane;
 }
 
+void sffi__lane_push(struct lane *lane)
+{
+	pthread_once(&once, make_key);
+	lane->next = lanes;
+	lanes = lane;
+	pthread_setspecific(thread_end, lanes);
+}
+
+void sffi__lane_pop(struct lane *lane)
+{
+	struct lane **link = &lanes;
+
+	while (*link && *link != lane)
+		link = &(*link)->next;
+	if (*link)
+		*link = lane->next;
+	pthread_setspecific(thread_end, lanes);
+	lane->next = NULL;
+	free_lane(lane);
+}
+
 struct lane *sffi__lane_get(sffi_domain *domain)
 {
 	struct lane **link = &lanes, *lane;
 
-	while ((lane = *link) && lane->domain != domain)
+	while ((lane = *link) && lane->work.domain != domain)
 		link = &lane->next;
 	if (!lane)
 		return new_lane(domain);

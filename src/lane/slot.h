@@ -12,26 +12,38 @@
 #ifndef SFFI_LANE_SLOT_H
 #define SFFI_LANE_SLOT_H
 
-#include "abi/abi.h"
+#include "fault/record.h"
 
 #include <stdatomic.h>
 
 /* What the host asks of a lane's thread. */
 enum lane_operation {
 	LANE_CALL,       /* frame */
-	LANE_BATCH,      /* integer[0]: frames, [1]: results, [2]: errors, [3]: count */
+	LANE_BATCH,      /* integer[0]: frames, [1]: results, [2]: errors, [3]: count, [4]: where to
+	                    say which one is in work, [5]: bytes from frame to frame, and from
+	                    result to result in the upper half */
 	LANE_LOAD,       /* integer[0]: the name or 0; -> handle, load address; or error text in
 	                    the buffer at integer[1] of size integer[2] */
 	LANE_UNLOAD,     /* integer[0]: handle */
 	LANE_SYMBOL,     /* integer[0]: handle, [1]: name -> address */
 	LANE_START,      /* integer[0]: the lane whose thread to make -> 0 or errno */
 	LANE_END,        /* the lane's thread returns */
-	LANE_TAKE_FDS,   /* integer[0]: int array to fill, [1]: how many wait on the socket */
-	LANE_GIVE_FDS,   /* integer[0]: int array, [1]: count, [2]: close them here */
+	LANE_TAKE_FDS,   /* integer[0]: int array to fill, [1]: how many wait on the socket, [2]: bits of
+	                    those that are close-on-exec -> how many came */
+	LANE_GIVE_FDS,   /* integer[0]: int array, [1]: count, [2]: close them here -> 0 or errno, bits
+	                    as above */
 	LANE_CLOSE_FDS,  /* integer[0]: int array, [1]: count */
 	LANE_MAP,        /* integer[0]: address, [1]: size, [2]: offset in the descriptor that
 	                    waits on the socket -> 0 or errno */
 	LANE_COPY,       /* integer[0]: to, [1]: from, [2]: size, inside the worker -> bytes */
+	LANE_THUNKS,     /* integer[0]: the thunks, [1]: first page, [2]: pages -> 0 or errno */
+	LANE_NOTICE,     /* integer[0]: lane, or LANES_MAX for guests, [1]: a shared descriptor or
+	                    -1: it waits on the socket -> 0 or errno */
+	LANE_MIRROR,     /* integer[0]: struct worker_news */
+	LANE_TELL,       /* integer[0]: buffer, [1]: its size -> bytes: locale, then environment */
+	LANE_ANSWER,     /* to an upcall: the result, of which the head is enough */
+	LANE_ANSWER_WIDE, /* likewise; all of it */
+	LANE_ABANDON,    /* to an upcall: the call that it is made in ends here */
 	LANE_OPERATION_COUNT
 };
 
@@ -40,14 +52,22 @@ enum lane_operation {
  * itself made by lane 0, when the host first has a second thread. */
 enum { LANE_MAIN = 0, LANE_MANAGER = 1, LANE_FIRST = 2 };
 
-enum lane_event { LANE_RETURNED, LANE_FAULTED };
+/* The last ones serve threads that the library made itself, while they call back. */
+enum { GUESTS = 64 };
+
+/* Requests and replies alternate. An upcall is a reply to the request in work; what the host
+ * asks next is nested in it, until it answers the upcall. */
+enum lane_event { LANE_RETURNED, LANE_FAULTED, LANE_UPCALLED };
 
 struct lane_request { /* written by the host */
 	_Alignas(64) _Atomic uint32_t post; /* sequence number of the request */
 	_Atomic uint16_t cpu;               /* where the host thread was last seen */
 	_Atomic uint8_t sleeping;           /* the host sleeps on the reply's post */
 	uint8_t operation;
-	struct call_frame frame;
+	union {
+		struct call_frame frame;
+		struct call_result answer; /* LANE_ANSWER */
+	};
 };
 
 struct lane_reply { /* written by the worker */
@@ -55,8 +75,11 @@ struct lane_reply { /* written by the worker */
 	_Atomic uint16_t cpu;
 	_Atomic uint8_t sleeping;
 	uint8_t event;
-	int32_t error; /* errno */
-	struct call_result result;
+	int32_t error; /* errno; LANE_UPCALLED: the callback's index */
+	union {
+		struct call_result result;
+		struct upcall_registers upcall; /* LANE_UPCALLED */
+	};
 };
 
 /* Written by the worker too, but not looked at while the host waits: a store to the line
@@ -65,18 +88,6 @@ struct lane_progress {
 	_Alignas(64) uint32_t started; /* the request that the worker last took up */
 	uint32_t tid;                  /* of the lane's thread */
 };
-
-/* How a callee faulted: written by the worker's handler, the callee's to overwrite. */
-struct fault_record {
-	uint32_t kind; /* sffi_fault_kind */
-	int32_t signal, code, tid;
-	uint32_t lane;  /* or FAULT_NO_LANE */
-	uint8_t address_known, is_write, is_execute, has_registers;
-	uint64_t address;
-	struct machine_registers registers;
-};
-
-enum { FAULT_NO_LANE = 0xffffffffu };
 
 struct lane_slot {
 	struct lane_request request;
@@ -87,23 +98,26 @@ struct lane_slot {
 
 enum {
 	LANES_MAX = 1024,
+	LANE_FIRST_GUEST = LANES_MAX - GUESTS,
 	LANE_SLOT_SIZE = 16384,
 	LANE_STACK_WORDS = (LANE_SLOT_SIZE - sizeof(struct lane_slot)) / 8,
 	CONTROL_SIZE = 4096,
 	WORKER_LIBRARIES_SIZE = 60 * 1024,
 	WORKER_SHARED_SIZE = CONTROL_SIZE + WORKER_LIBRARIES_SIZE + LANES_MAX * LANE_SLOT_SIZE,
 };
-_Static_assert((int)LANE_STACK_WORDS >= (int)ABI_ARGUMENTS_MAX, "stack words of every call fit the slot");
+_Static_assert(offsetof(struct lane_reply, result) + RESULT_HEAD <= 64, "a reply is one cache line");
 
 /* The control page: the host's orders at the worker's start, the worker's answer. */
 struct worker_control {
 	/* Written by the host before the start. */
-	uint64_t zone_low, zone_high;
 	uint64_t arena_low, arena_size;
 	uint64_t generation;
 	uint32_t spin_ns;
 	uint32_t manager;   /* make the manager's thread at once */
 	uint32_t libraries; /* NUL-terminated names, one after the other, "" the program */
+	_Atomic uint32_t hurry; /* 1: the host waits for it to be ready */
+	uint32_t thunk_pages; /* of callbacks, from `thunks` on */
+	uint64_t thunks;
 	/* Written by the worker. */
 	_Alignas(64) _Atomic uint32_t ready; /* enum worker_ready */
 	uint32_t libraries_loaded;           /* of them; then one failed */
@@ -111,6 +125,11 @@ struct worker_control {
 		uint64_t handle, base;
 	} library[64];
 	char loader_error[512];
+	/* Upcalls from threads that the library made itself: a bit for each guest lane that has
+	 * one. A host thread that waits is woken to look; it does not wait on this, which would
+	 * be one word more in every call's wait. */
+	_Alignas(64) _Atomic uint64_t guests;
+	_Atomic uint32_t changed; /* by a callee that shares: environment or locale */
 	_Alignas(64) _Atomic uint32_t faulted; /* 1: fault holds */
 	struct fault_record fault;
 };

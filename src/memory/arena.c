@@ -107,6 +107,16 @@ size_t sffi__arena_size(const struct arena *arena)
 	return arena->size;
 }
 
+size_t sffi__arena_used(struct arena *arena)
+{
+	size_t used;
+
+	pthread_mutex_lock(&arena->lock);
+	used = arena->fresh;
+	pthread_mutex_unlock(&arena->lock);
+	return used;
+}
+
 /* Makes room for two more blocks. */
 static bool reserve(struct arena *arena)
 {

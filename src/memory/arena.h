@@ -13,6 +13,8 @@ void sffi__arena_free(struct arena *);
 int sffi__arena_fd(const struct arena *);
 uintptr_t sffi__arena_low(const struct arena *);
 size_t sffi__arena_size(const struct arena *);
+/* Nothing beyond was ever given out. */
+size_t sffi__arena_used(struct arena *);
 
 /* Blocks are aligned to 64 bytes, from 4096 bytes on to whole pages. NULL: full. */
 void *sffi__arena_take(struct arena *, size_t size, bool zeroed);

@@ -2,10 +2,12 @@
 #include "memory/marshal.h"
 
 #include "error.h"
+#include "memory/callbacks.h"
 #include "memory/probe.h"
 #include "memory/travel.h"
 #include "memory/zone.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,11 +77,11 @@ static char *room(struct marshal *m, size_t size, bool keep, bool *is_owned)
 	*is_owned = false;
 	if (!keep)
 		m->wanted += needed;
-	if (!keep && m->lane->scratch_used + needed <= m->lane->scratch_size) {
-		at = m->lane->scratch + m->lane->scratch_used;
-		m->lane->scratch_used += needed;
+	if (!keep && m->work->scratch_used + needed <= m->work->scratch_size) {
+		at = m->work->scratch + m->work->scratch_used;
+		m->work->scratch_used += needed;
 	} else {
-		at = sffi__arena_take(m->lane->domain->arena, needed, false);
+		at = sffi__arena_take(m->work->domain->arena, needed, false);
 		*is_owned = !keep;
 	}
 	return at;
@@ -141,7 +143,7 @@ static sffi_status copy_pointers(struct marshal *m, const struct type *, char *a
 
 static bool is_opaque(enum travel travel)
 {
-	return travel == TRAVEL_ADDRESS || travel == TRAVEL_FUNCTION;
+	return travel == TRAVEL_ADDRESS;
 }
 
 struct extent {
@@ -155,7 +157,9 @@ static sffi_status copy_object(struct marshal *m, uint64_t *value, const struct 
 			       unsigned depth)
 {
 	struct copy copy = { .parameter = m->parameter, .host = *value, .type = extent->type,
-			     .count = extent->count, .out = extent->out };
+			     .count = extent->count, .parent = m->parent, .offset = m->offset,
+			     .out = extent->out };
+	size_t parent = m->parent;
 	const struct copy *same;
 	struct copy *made = NULL;
 	sffi_status status;
@@ -177,16 +181,18 @@ static sffi_status copy_object(struct marshal *m, uint64_t *value, const struct 
 		return status;
 	index = (size_t)(made - m->copies);
 	if (copy.size >= NUDGE)
-		sffi__lane_nudge(m->lane);
+		m->work->reach->nudge(m->work);
 	if (extent->in)
 		memcpy(made->data, (void *)*value, copy.size);
 	*value = (uintptr_t)made->data;
 	if (!extent->in || !sffi__type_has_pointers(extent->type))
 		return SFFI_OK;
+	m->parent = index;
 	for (size_t i = 0; i < extent->count && !status; i++)
 		status = copy_pointers(m, extent->type,
 				       m->copies[index].data + i * extent->type->size, !extent->out,
 				       depth == 0, depth + 1);
+	m->parent = parent;
 	return status;
 }
 
@@ -202,6 +208,47 @@ static sffi_status copy_string(struct marshal *m, uint64_t *value, bool keep)
 	return copy_object(m, value, &extent, 1);
 }
 
+static sffi_status pass_callback(struct marshal *m, const struct type *type,
+				 const sffi_callback *callback)
+{
+	char where[160], text[128];
+
+	m->has_callbacks = true;
+	if (atomic_load(&callback->released))
+		return sffi__fail(SFFI_ESTALE, "%s is a callback that was released",
+				  place(m, where, sizeof where));
+	if (sffi__callback_fits(callback->type, type->target->function))
+		return SFFI_OK;
+	sffi__type_print(type, text, sizeof text);
+	return sffi__fail(SFFI_ETYPE, "%s is declared '%s', but the callback '%s' that is passed has "
+				      "other parameters or another result", place(m, where, sizeof where),
+			  text, callback->name);
+}
+
+/* The callee's own functions pass as they are, callbacks by their thunks; what is left is a
+ * function of the host's, and gets a thunk. */
+static sffi_status pass_function(struct marshal *m, const struct type *type, uint64_t *value)
+{
+	struct callbacks *callbacks = m->work->domain->callbacks;
+	sffi_callback *callback = m->work->callback;
+	sffi_status status;
+
+	if (!callback || (uintptr_t)callback->address != *value)
+		callback = sffi__callback_at(callbacks, *value);
+	if (callback)
+		return pass_callback(m, type, callback);
+	status = m->work->reach->check_code(m->work, *value);
+	if (status != SFFI_ETYPE)
+		return status;
+	status = sffi__callback_wrap(callbacks, (void *)*value, type->target->function,
+				     (sffi_function *)m->function, &callback);
+	if (status)
+		return status;
+	*value = (uintptr_t)callback->address;
+	m->has_callbacks = true;
+	return SFFI_OK;
+}
+
 /* A pointer that lies inside something that travels. */
 static sffi_status copy_inner(struct marshal *m, const struct type *type, uint64_t *value,
 			      bool is_const, bool is_top, unsigned depth)
@@ -209,11 +256,12 @@ static sffi_status copy_inner(struct marshal *m, const struct type *type, uint64
 	struct extent one = { type->target, 1, true, !type->target_const, false };
 	enum travel travel = sffi__pointer_travel(type);
 	sffi_status status;
-	char where[160];
 
 	if (!*value || travel == TRAVEL_TOKEN)
 		return SFFI_OK;
-	status = sffi__address_check(m->lane, *value, is_opaque(travel));
+	if (travel == TRAVEL_FUNCTION)
+		return pass_function(m, type, value);
+	status = m->work->reach->check(m->work, *value, is_opaque(travel));
 	if (status != SFFI_ETYPE)
 		return status;
 	switch (travel) {
@@ -222,55 +270,51 @@ static sffi_status copy_inner(struct marshal *m, const struct type *type, uint64
 		return sffi__host_readable((void *)*value, 1) ? copy_string(m, value, false) : SFFI_OK;
 	case TRAVEL_OBJECT:
 		return copy_object(m, value, &one, depth);
-	case TRAVEL_FUNCTION:
-		return sffi__fail(SFFI_ENOTSUP, "%s has a member that is a function of the host; this "
-						"version cannot pass callbacks",
-				  place(m, where, sizeof where));
 	default:
 		/* `char **end`: a place for the callee's answer, that may hold anything now. If
 		 * the callee follows it all the same, it faults where the report can tell. */
 		if (is_top && !is_const) {
-			*value = (uintptr_t)m->lane->peer->control + WORKER_SHARED_SIZE +
-				 m->parameter % 256 * 16;
+			*value = m->work->reach->nowhere(m->work) + m->parameter % 256 * 16;
 			return SFFI_OK;
 		}
 		return refuse_host_memory(m, type);
 	}
 }
 
+struct copying {
+	struct marshal *m;
+	const struct type *whole;
+	bool is_const, is_top;
+	unsigned depth;
+};
+
+static sffi_status visit_to_copy(void *context, const struct type *type, char *at)
+{
+	const struct copying *copying = context;
+	struct marshal *m = copying->m;
+	/* A pointer that is what the parameter points to, not a member of that. */
+	bool is_top = copying->is_top && copying->whole == type;
+	sffi_status status;
+	uint64_t value;
+
+	memcpy(&value, at, sizeof value);
+	m->offset = (size_t)(at - (m->parent == COPY_NONE ? m->record : m->copies[m->parent].data));
+	status = copy_inner(m, type, &value, copying->is_const, is_top, copying->depth);
+	memcpy(at, &value, sizeof value);
+	return status;
+}
+
 static sffi_status copy_pointers(struct marshal *m, const struct type *type, char *at, bool is_const,
 				 bool is_top, unsigned depth)
 {
 	enum { DEPTH_MAX = 1000 };
-	sffi_status status = SFFI_OK;
-	uint64_t value;
+	struct copying copying = { m, type, is_const, is_top, depth };
 	char where[160];
 
 	if (depth > DEPTH_MAX)
 		return sffi__fail(SFFI_ENOTSUP, "%s reaches more than %d structs deep; build it in arena "
 						"memory instead", place(m, where, sizeof where), DEPTH_MAX);
-	switch (type->kind) {
-	case TYPE_POINTER:
-		memcpy(&value, at, sizeof value);
-		status = copy_inner(m, type, &value, is_const, is_top, depth);
-		memcpy(at, &value, sizeof value);
-		return status;
-	case TYPE_ARRAY:
-		for (size_t i = 0; i < type->count && !status; i++)
-			status = copy_pointers(m, type->target, at + i * type->target->size, is_const,
-					       false, depth);
-		return status;
-	case TYPE_STRUCT:
-		for (size_t i = 0; i < type->count && !status; i++)
-			if (!type->members[i].bit_width &&
-			    sffi__type_has_pointers(type->members[i].type))
-				status = copy_pointers(m, type->members[i].type,
-						       at + type->members[i].offset, is_const, false,
-						       depth);
-		return status;
-	default:
-		return SFFI_OK;
-	}
+	return sffi__visit_pointers(type, at, visit_to_copy, &copying);
 }
 
 /* ---- parameters -------------------------------------------------------------------------- */
@@ -324,33 +368,48 @@ static sffi_status pass_buffer(struct marshal *m, uint64_t *value)
 	*value = (uintptr_t)buffer->address;
 	if (!*value)
 		return SFFI_OK;
-	status = sffi__address_check(m->lane, *value, !buffer->size);
+	status = m->work->reach->check(m->work, *value, !buffer->size);
 	if (status != SFFI_ETYPE)
 		return status;
 	return buffer->size ? copy_object(m, value, &extent, 0)
 			    : refuse_host_memory(m, parameter(m)->type);
 }
 
-static sffi_status pass_function(struct marshal *m)
+/* Its members travel as parameters of their types would. */
+static sffi_status pass_record(struct marshal *m, const void **image)
 {
-	char where[160];
+	const struct type *type = parameter(m)->type;
+	char *copy = m->records + m->records_used;
 
-	return sffi__fail(SFFI_ENOTSUP, "%s is a function of the host; this version passes only the "
-					"callee's own functions and NULL", place(m, where, sizeof where));
+	m->records_used += (type->size + 15) & ~(size_t)15;
+	memcpy(copy, m->arguments[m->parameter], type->size);
+	*image = m->record = copy;
+	return copy_pointers(m, type, copy, false, false, 1);
 }
 
-static sffi_status pass(struct marshal *m, uint64_t *value)
+static sffi_status pass(struct marshal *m, uint64_t *value, const void **image)
 {
 	const struct parameter *p = parameter(m);
 	enum travel travel = m->function->marshal->travels[m->parameter];
 	sffi_status status;
 
+	*image = value;
+	m->parent = COPY_NONE;
+	m->offset = 0;
 	if (travel == TRAVEL_BUFFER)
 		return pass_buffer(m, value);
-	*value = sffi__abi_widen(p->type, m->arguments[m->parameter]);
-	if (travel == TRAVEL_VALUE || travel == TRAVEL_TOKEN || travel == TRAVEL_FD || !*value)
+	if (travel == TRAVEL_RECORD)
+		return pass_record(m, image);
+	if (travel == TRAVEL_VALUE) {
+		*image = m->arguments[m->parameter];
 		return SFFI_OK;
-	status = sffi__address_check(m->lane, *value, is_opaque(travel));
+	}
+	*value = sffi__abi_widen(p->type, m->arguments[m->parameter]);
+	if (travel == TRAVEL_TOKEN || travel == TRAVEL_FD || !*value)
+		return SFFI_OK;
+	if (travel == TRAVEL_FUNCTION)
+		return pass_function(m, p->type, value);
+	status = m->work->reach->check(m->work, *value, is_opaque(travel));
 	if (status != SFFI_ETYPE)
 		return status;
 	switch (travel) {
@@ -358,30 +417,34 @@ static sffi_status pass(struct marshal *m, uint64_t *value)
 		return copy_string(m, value, p->is_keep);
 	case TRAVEL_OBJECT:
 		return pass_object(m, value);
-	case TRAVEL_FUNCTION:
-		return pass_function(m);
 	default:
 		return refuse_host_memory(m, p->type);
 	}
 }
 
-sffi_status sffi__marshal_in(struct marshal *m, struct lane *lane, const sffi_function *function,
-			     void *const *arguments, uint64_t *values)
+sffi_status sffi__marshal_in(struct marshal *m, struct workspace *work, const sffi_function *function,
+			     void *const *arguments, uint64_t *values, const void **images)
 {
+	size_t records_size = function->marshal->records_size;
 	sffi_status status = SFFI_OK;
 
-	m->lane = lane;
+	m->work = work;
 	m->function = function;
 	m->arguments = arguments;
 	m->values = values;
-	m->wanted = 0;
+	m->wanted = work->scratch_used;
+	m->records_used = 0;
+	m->has_callbacks = false;
 	m->count = 0;
 	m->copies = m->few;
 	m->capacity = COPIES_INLINE;
 	/* Not to be guessed from the call before. */
-	m->fence = ((uintptr_t)m ^ lane->sequence) * 0xd1342543de82ef95u ^ 0xa5c3b17e5d9f2b64u;
+	m->fence = ((uintptr_t)m ^ ++work->calls) * 0xd1342543de82ef95u ^ 0xa5c3b17e5d9f2b64u;
+	m->records = records_size ? malloc(records_size) : NULL;
+	if (records_size && !m->records)
+		return sffi__fail(SFFI_ENOMEM, "out of memory for the arguments of %s", function->name);
 	for (m->parameter = 0; m->parameter < function->type->count && !status; m->parameter++)
-		status = pass(m, &values[m->parameter]);
+		status = pass(m, &values[m->parameter], &images[m->parameter]);
 	return status;
 }
 
@@ -429,6 +492,14 @@ bool sffi__marshal_overrun(const struct marshal *m, struct fault_overrun *overru
 	return false;
 }
 
+/* A thunk that stands for a function of the host is that function. */
+static uint64_t host_function(const struct marshal *m, uint64_t address)
+{
+	sffi_callback *callback = sffi__callback_at(m->work->domain->callbacks, address);
+
+	return callback && callback->function ? (uintptr_t)callback->function : address;
+}
+
 uint64_t sffi__marshal_translate(const struct marshal *m, uint64_t address)
 {
 	for (size_t i = 0; i < m->count; i++) {
@@ -437,12 +508,28 @@ uint64_t sffi__marshal_translate(const struct marshal *m, uint64_t address)
 		if (offset <= m->copies[i].size)
 			return m->copies[i].host + offset;
 	}
-	return address;
+	return host_function(m, address);
+}
+
+static sffi_status visit_to_translate(void *m, const struct type *type, char *at)
+{
+	uint64_t value;
+
+	(void)type;
+	memcpy(&value, at, sizeof value);
+	value = sffi__marshal_translate(m, value);
+	memcpy(at, &value, sizeof value);
+	return SFFI_OK;
+}
+
+void sffi__marshal_translate_record(const struct marshal *m, const struct type *type, char *image)
+{
+	sffi__visit_pointers(type, image, visit_to_translate, (void *)m);
 }
 
 static void copy_back(const struct marshal *m, const struct type *type, const char *from, char *to)
 {
-	uintptr_t poison = (uintptr_t)m->lane->peer->control + WORKER_SHARED_SIZE;
+	uintptr_t nowhere = m->work->reach->nowhere(m->work);
 	uint64_t value;
 
 	if (!sffi__type_has_pointers(type)) {
@@ -453,7 +540,7 @@ static void copy_back(const struct marshal *m, const struct type *type, const ch
 	case TYPE_POINTER:
 		memcpy(&value, from, sizeof value);
 		/* What was put there instead of the host's pointer is not for the host. */
-		if (value - poison < 4096)
+		if (value - nowhere < 4096)
 			return;
 		value = sffi__marshal_translate(m, value);
 		memcpy(to, &value, sizeof value);
@@ -471,6 +558,44 @@ static void copy_back(const struct marshal *m, const struct type *type, const ch
 	default:
 		memcpy(to, from, type->size);
 	}
+}
+
+/* An sffi_buffer begins with its address, as a pointer does. */
+_Static_assert(offsetof(sffi_buffer, address) == 0, "pointers to copies");
+
+sffi_status sffi__marshal_move(struct marshal *m, void *const *arguments)
+{
+	uintptr_t *moved = m->count ? malloc(m->count * sizeof *moved) : NULL;
+	sffi_status status = SFFI_OK;
+
+	if (m->count && !moved)
+		return sffi__fail(SFFI_ENOMEM, "out of memory for the results of %s", m->function->name);
+	/* What points to a copy was copied before it. */
+	for (size_t i = 0; i < m->count && !status; i++) {
+		const struct copy *copy = &m->copies[i];
+		const char *base = copy->parent == COPY_NONE ? arguments[copy->parameter]
+							     : (const char *)moved[copy->parent];
+
+		if (!sffi__host_readable(base + copy->offset, sizeof *moved))
+			moved[i] = 0;
+		else
+			memcpy(&moved[i], base + copy->offset, sizeof *moved);
+		m->parameter = copy->parameter;
+		if (copy->out && !sffi__host_writable((void *)moved[i], copy->size))
+			status = refuse_unreadable(m, moved[i], "writable");
+	}
+	for (size_t i = 0; i < m->count && !status; i++)
+		m->copies[i].host = moved[i];
+	if (!status)
+		m->arguments = arguments;
+	free(moved);
+	return status;
+}
+
+void sffi__marshal_keep(struct marshal *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		m->copies[i].out = false;
 }
 
 void sffi__marshal_out(const struct marshal *m)
@@ -495,12 +620,14 @@ void sffi__marshal_end(struct marshal *m)
 {
 	for (size_t i = 0; i < m->count; i++)
 		if (m->copies[i].is_owned)
-			sffi__arena_give(m->lane->domain->arena, m->copies[i].data - FENCE);
+			sffi__arena_give(m->work->domain->arena, m->copies[i].data - FENCE);
 	if (m->copies != m->few)
 		free(m->copies);
 	m->copies = m->few;
 	m->count = 0;
+	free(m->records);
+	m->records = NULL;
 	/* The next call of the kind finds room in the scratch. */
-	if (m->wanted > m->lane->scratch_size)
-		sffi__lane_scratch(m->lane, m->wanted);
+	if (m->wanted > m->work->scratch_size)
+		sffi__workspace_scratch(m->work, m->wanted);
 }

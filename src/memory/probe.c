@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory/probe.h"
 
+#include "memory/region.h"
 #include "os/os.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -60,6 +63,15 @@ static bool ask(uintptr_t low, uintptr_t high, bool write)
 	return touch(low, high, write);
 }
 
+/* Page by page, since only some may be shut. */
+static bool are_writable(uintptr_t low, uintptr_t high)
+{
+	for (uintptr_t page = low; page < high; page += PAGE)
+		if (!sffi__region_is_shielded(page, PAGE) && !ask(page, page + PAGE, true))
+			return false;
+	return true;
+}
+
 static bool usable(const void *address, size_t size, bool write)
 {
 	uintptr_t low = (uintptr_t)address & ~(uintptr_t)(PAGE - 1);
@@ -73,7 +85,9 @@ static bool usable(const void *address, size_t size, bool write)
 	high = (end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	if (remembers(low, high, write))
 		return true;
-	if (!ask(low, high, write))
+	/* Memory that another thread's callee is kept from is still the host's to write. */
+	if (!ask(low, high, write) &&
+	    !(write && ask(low, high, false) && are_writable(low, high)))
 		return false;
 	remembered[next++ % REMEMBERED] = (struct memory){ low, high, write, USES };
 	return true;
@@ -104,4 +118,22 @@ ptrdiff_t sffi__host_string_length(const char *address)
 			return end - address;
 		at += rest;
 	}
+}
+
+bool sffi__host_executable(const void *address)
+{
+	char *maps = sffi__os_read_file("/proc/self/maps");
+	bool found = false;
+
+	for (char *line = maps; line && *line && !found; line += *line == '\n') {
+		unsigned long low, high;
+		char permissions[5];
+
+		if (sscanf(line, "%lx-%lx %4s", &low, &high, permissions) == 3)
+			found = (uintptr_t)address >= low && (uintptr_t)address < high &&
+				permissions[2] == 'x';
+		line += strcspn(line, "\n");
+	}
+	free(maps);
+	return found;
 }

@@ -14,6 +14,8 @@
 
 bool sffi__host_readable(const void *address, size_t size);
 bool sffi__host_writable(const void *address, size_t size);
+/* Whether code may lie there. Reads the text of all mappings: not for every call. */
+bool sffi__host_executable(const void *address);
 /* The string's length, where all of it up to its end can be read; -1: it cannot. */
 ptrdiff_t sffi__host_string_length(const char *address);
 

@@ -2,12 +2,15 @@
 #include "memory/region.h"
 
 #include "error.h"
+#include "memory/shield.h"
 #include "os/os.h"
 #include "worker/zygote.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { PAGE = 4096 };
 
@@ -18,14 +21,86 @@ static struct region {
 static size_t count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-void sffi__regions_withhold(bool withhold)
+void sffi__regions_lock(void)
 {
 	pthread_mutex_lock(&lock);
+}
+
+void sffi__regions_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void sffi__regions_withhold(bool withhold)
+{
+	if (withhold)
+		pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < count; i++)
 		if (regions[i].high > regions[i].low)
 			sffi__os_advise((void *)regions[i].low, regions[i].high - regions[i].low,
 					withhold ? MADV_DONTFORK : MADV_DOFORK);
+	if (!withhold)
+		pthread_mutex_unlock(&lock);
+}
+
+bool sffi__region_has(uintptr_t address)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < count && !found; i++)
+		found = address >= regions[i].low && address < regions[i].high;
 	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+void sffi__regions_each(void (*function)(uintptr_t low, uintptr_t high))
+{
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].high > regions[i].low)
+			function(regions[i].low, regions[i].high);
+}
+
+bool sffi__region_is_shielded(uintptr_t address, size_t size)
+{
+	bool is_shielded;
+
+	pthread_mutex_lock(&lock);
+	is_shielded = sffi__shield_covers(address, address + size);
+	pthread_mutex_unlock(&lock);
+	return is_shielded;
+}
+
+/* The kernel does not write where another thread's callee has the memory shut; a store of ours
+ * opens it. */
+ssize_t sffi__region_read_memory(pid_t pid, void *to, uintptr_t from, size_t size)
+{
+	ssize_t copied = sffi__os_read_memory(pid, to, from, size);
+	size_t done = copied > 0 ? (size_t)copied : 0;
+	char page[PAGE];
+
+	if (done == size || !sffi__region_is_shielded((uintptr_t)to, size))
+		return copied;
+	while (done < size) {
+		size_t part = size - done < PAGE ? size - done : PAGE;
+
+		copied = sffi__os_read_memory(pid, page, from + done, part);
+		if (copied <= 0)
+			return done ? (ssize_t)done : copied;
+		memcpy((char *)to + done, page, (size_t)copied);
+		done += (size_t)copied;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t sffi__region_write_memory(pid_t pid, uintptr_t to, const void *from, size_t size)
+{
+	ssize_t copied = sffi__os_write_memory(pid, to, from, size);
+
+	if (copied == (ssize_t)size || pid != getpid() || !sffi__region_is_shielded(to, size))
+		return copied;
+	memcpy((void *)to, from, size);
+	return (ssize_t)size;
 }
 
 static sffi_status add(const struct region *region)
@@ -38,6 +113,8 @@ static sffi_status add(const struct region *region)
 	if (grown) {
 		regions = grown;
 		regions[count++] = *region;
+		if (region->high > region->low)
+			sffi__shield_cover(region->low, region->high);
 	} else {
 		status = sffi__fail(SFFI_ENOMEM, "out of memory for the list of regions");
 	}
@@ -67,8 +144,20 @@ sffi_status sffi_region_add(void *address, size_t size)
 	return status;
 }
 
+/* Others may share pages with it. */
+static void uncover(const struct region *gone)
+{
+	if (gone->high <= gone->low)
+		return;
+	sffi__shield_uncover(gone->low, gone->high);
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].low < gone->high && regions[i].high > gone->low)
+			sffi__shield_cover(regions[i].low, regions[i].high);
+}
+
 sffi_status sffi_region_remove(void *address)
 {
+	struct region gone;
 	sffi_status status;
 
 	pthread_mutex_lock(&lock);
@@ -76,7 +165,9 @@ sffi_status sffi_region_remove(void *address)
 	for (size_t i = 0; i < count && status; i++) {
 		if (regions[i].address != address)
 			continue;
+		gone = regions[i];
 		regions[i] = regions[--count];
+		uncover(&gone);
 		status = SFFI_OK;
 	}
 	pthread_mutex_unlock(&lock);

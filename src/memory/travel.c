@@ -2,12 +2,8 @@
 #include "memory/travel.h"
 
 #include "error.h"
-#include "memory/probe.h"
-#include "memory/zone.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool sffi__type_has_pointers(const struct type *type)
 {
@@ -24,6 +20,27 @@ bool sffi__type_has_pointers(const struct type *type)
 	default:
 		return false;
 	}
+}
+
+sffi_status sffi__visit_pointers(const struct type *type, char *at, pointer_visitor *visit, void *context)
+{
+	sffi_status status = SFFI_OK;
+
+	if (!sffi__type_has_pointers(type))
+		return SFFI_OK;
+	if (type->kind == TYPE_POINTER)
+		return visit(context, type, at);
+	if (type->kind == TYPE_ARRAY) {
+		for (size_t i = 0; i < type->count && !status; i++)
+			status = sffi__visit_pointers(type->target, at + i * type->target->size, visit,
+						      context);
+		return status;
+	}
+	for (size_t i = 0; i < type->count && !status; i++)
+		if (!type->members[i].bit_width)
+			status = sffi__visit_pointers(type->members[i].type,
+						      at + type->members[i].offset, visit, context);
+	return status;
 }
 
 enum travel sffi__pointer_travel(const struct type *type)
@@ -52,6 +69,8 @@ static enum travel travel(const struct parameter *parameter)
 		if (parameter->length && parameter->type->target->size)
 			return TRAVEL_OBJECT;
 		return sffi__pointer_travel(parameter->type);
+	case TYPE_STRUCT:
+		return sffi__type_has_pointers(parameter->type) ? TRAVEL_RECORD : TRAVEL_VALUE;
 	default:
 		return TRAVEL_VALUE;
 	}
@@ -76,6 +95,18 @@ static bool has_fd(const struct type *type)
 	}
 }
 
+static bool is_record(const struct type *type)
+{
+	return type->kind == TYPE_STRUCT || type->kind == TYPE_UNION;
+}
+
+static bool holds_fd(const struct parameter *parameter, enum travel travel)
+{
+	if (travel == TRAVEL_OBJECT)
+		return has_fd(parameter->type->target);
+	return is_record(parameter->type) && has_fd(parameter->type);
+}
+
 sffi_status sffi__marshal_plan(const struct function_type *function, struct marshal_plan **result)
 {
 	struct marshal_plan *plan =
@@ -92,68 +123,22 @@ sffi_status sffi__marshal_plan(const struct function_type *function, struct mars
 
 		plan->travels[i] = travel(parameter);
 		plan->fd_count += plan->travels[i] == TRAVEL_FD;
+		if (plan->travels[i] == TRAVEL_RECORD)
+			plan->records_size += (parameter->type->size + 15) & ~(size_t)15;
 		if (plan->travels[i] != TRAVEL_VALUE && plan->travels[i] != TRAVEL_TOKEN)
 			plan->is_plain = false;
-		if (plan->travels[i] != TRAVEL_OBJECT || !has_fd(parameter->type->target))
+		if (!holds_fd(parameter, plan->travels[i]))
 			continue;
 		free(plan);
-		return sffi__fail(SFFI_ENOTSUP, "parameter %zu points to memory that holds an 'fd'; this "
-						"version carries descriptors that are parameters or results "
-						"themselves", i + 1);
+		return sffi__fail(SFFI_ENOTSUP, "parameter %zu is or points to memory that holds an 'fd'; "
+						"this version carries descriptors that are parameters or "
+						"results themselves", i + 1);
+	}
+	if (is_record(function->result) && has_fd(function->result)) {
+		free(plan);
+		return sffi__fail(SFFI_ENOTSUP, "the result holds an 'fd'; this version carries descriptors "
+						"that are parameters or results themselves");
 	}
 	*result = plan;
 	return SFFI_OK;
-}
-
-/* The C library's own objects, such as stdout, have the same address in a clone, and mean
- * there what they mean here. */
-static bool is_in_c_library(const struct lane *lane, uint64_t address)
-{
-	Dl_info info;
-	const char *name;
-
-	if (lane->peer->exec || !dladdr((void *)address, &info) || !info.dli_fname)
-		return false;
-	name = strrchr(info.dli_fname, '/');
-	return !strcmp(name ? name + 1 : info.dli_fname, "libc.so.6");
-}
-
-static bool is_lent(const sffi_domain *domain, uint64_t address)
-{
-	for (size_t i = 0; i < domain->lent_count; i++)
-		if (address - domain->lents[i].low < domain->lents[i].size)
-			return true;
-	return false;
-}
-
-sffi_status sffi__address_check(const struct lane *lane, uint64_t address, bool opaque)
-{
-	sffi_domain *owner = NULL;
-	uint64_t generation = 0;
-
-	switch (sffi__zone_owner(address, &owner, &generation)) {
-	case SFFI_OWNER_HOST:
-		if (address < 65536 || (opaque && is_in_c_library(lane, address)))
-			return SFFI_OK;
-		return sffi__host_readable((void *)address, 1) ? SFFI_ETYPE : SFFI_OK;
-	case SFFI_OWNER_CALLEE:
-		if (owner == lane->domain && generation == lane->peer->generation)
-			return SFFI_OK;
-		if (owner != lane->domain)
-			return sffi__fail(SFFI_EADDRESS, "%#lx belongs to another domain's worker; this "
-							 "one cannot reach it", (unsigned long)address);
-		/* fall through */
-	case SFFI_OWNER_STALE:
-		return sffi__fail(SFFI_ESTALE, "%#lx belongs to worker %lu of %s domain, which is gone; "
-					       "get it again from the present one",
-				  (unsigned long)address, (unsigned long)generation,
-				  owner == lane->domain ? "this" : "a");
-	case SFFI_OWNER_ARENA:
-		if (owner == lane->domain || is_lent(lane->domain, address))
-			return SFFI_OK;
-		return sffi__fail(SFFI_EADDRESS, "%#lx lies in another domain's arena; lend it to this "
-						 "one first, by sffi_lend", (unsigned long)address);
-	default:
-		return SFFI_OK;
-	}
 }

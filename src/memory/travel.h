@@ -11,4 +11,10 @@ enum travel sffi__pointer_travel(const struct type *);
  * member is meant. */
 bool sffi__type_has_pointers(const struct type *);
 
+/* Called for each pointer of a value, with the pointer's type and place. */
+typedef sffi_status pointer_visitor(void *context, const struct type *pointer, char *at);
+/* Visits all that lie in a value of the type, until one visit fails. What lies behind them is
+ * the visitor's. */
+sffi_status sffi__visit_pointers(const struct type *, char *at, pointer_visitor *, void *context);
+
 #endif

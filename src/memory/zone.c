@@ -17,39 +17,66 @@ static struct zone arenas[ARENAS_MAX];
 static unsigned next_zone, next_arena;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static int take(struct zone *table, unsigned count, unsigned *next, sffi_domain *domain,
-		uint64_t generation)
+void sffi__zones_lock(void)
 {
-	int taken = -1;
-
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < count && taken < 0; i++) {
+}
+
+void sffi__zones_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* The next number in turn that is not held; the lock is held. */
+static int hold_next(struct zone *table, unsigned count, unsigned *next)
+{
+	for (unsigned i = 0; i < count; i++) {
 		unsigned index = (*next + i) % count;
 
 		if (table[index].held)
 			continue;
-		table[index] = (struct zone){ ZONE_LIVE, true, domain, generation };
+		table[index].held = true;
 		*next = index + 1;
-		taken = (int)index;
+		return (int)index;
 	}
-	pthread_mutex_unlock(&lock);
-	return taken;
+	return -1;
 }
 
-int sffi__zone_take(sffi_domain *domain, uint64_t generation)
+int sffi__zone_reserve(void)
 {
-	return take(zones, ZONES_MAX, &next_zone, domain, generation);
+	int zone;
+
+	pthread_mutex_lock(&lock);
+	zone = hold_next(zones, ZONES_MAX, &next_zone);
+	pthread_mutex_unlock(&lock);
+	return zone;
+}
+
+void sffi__zone_assign(unsigned zone, sffi_domain *domain, uint64_t generation)
+{
+	pthread_mutex_lock(&lock);
+	zones[zone] = (struct zone){ ZONE_LIVE, true, domain, generation };
+	pthread_mutex_unlock(&lock);
 }
 
 int sffi__arena_range_take(sffi_domain *domain)
 {
-	return take(arenas, ARENAS_MAX, &next_arena, domain, 0);
+	int range;
+
+	pthread_mutex_lock(&lock);
+	range = hold_next(arenas, ARENAS_MAX, &next_arena);
+	if (range >= 0)
+		arenas[range] = (struct zone){ ZONE_LIVE, true, domain, 0 };
+	pthread_mutex_unlock(&lock);
+	return range;
 }
 
+/* One that was never assigned had no addresses that could be stale. */
 static void set(struct zone *zone, bool held)
 {
 	pthread_mutex_lock(&lock);
-	zone->state = ZONE_STALE;
+	if (zone->state == ZONE_LIVE)
+		zone->state = ZONE_STALE;
 	zone->held = held;
 	pthread_mutex_unlock(&lock);
 }

@@ -29,8 +29,10 @@ static inline uintptr_t arena_range_low(unsigned arena)
 	return ARENA_AREA_LOW + arena * ARENA_RANGE;
 }
 
-/* Takes a zone for the domain's worker of that generation; -1: all are in use. */
-int sffi__zone_take(sffi_domain *, uint64_t generation);
+/* Keeps a zone back for a worker to be; -1: all are in use. */
+int sffi__zone_reserve(void);
+/* It is the domain's worker of that generation from now on. */
+void sffi__zone_assign(unsigned zone, sffi_domain *, uint64_t generation);
 /* The worker has ended: its addresses are stale from now on. The number is kept back until
  * sffi__zone_release, since the host still has it mapped. */
 void sffi__zone_stale(unsigned zone);
@@ -45,5 +47,9 @@ void sffi__zone_forget(const sffi_domain *);
 /* As sffi_address_owner, without asking whether the host has the address mapped: HOST
  * means outside of all zones. */
 sffi_owner sffi__zone_owner(uintptr_t address, sffi_domain **owner, uint64_t *generation);
+
+/* Around a fork of the host's: a child must find the lock open. */
+void sffi__zones_lock(void);
+void sffi__zones_unlock(void);
 
 #endif

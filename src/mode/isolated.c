@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The mode `isolated`: callees run in a worker process. Calls are in isolated_call.c. */
-#include "mode/isolated.h"
+#include "mode/isolated_upcall.h"
 
 #include "error.h"
+#include "memory/callbacks.h"
 #include "memory/zone.h"
 #include "os/os.h"
 
@@ -17,6 +18,8 @@ static sffi_status isolated_open(sffi_domain *domain)
 {
 	sffi_status status = sffi__arena_new(&domain->arena, domain);
 
+	if (!status)
+		status = sffi__callbacks_new(&domain->callbacks, domain);
 	if (!status)
 		status = sffi__workers_open(domain);
 	return status;
@@ -40,26 +43,39 @@ static pid_t isolated_pid(sffi_domain *domain)
 enum lane_outcome sffi__isolated_request(struct lane *lane, enum lane_operation operation,
 					 uint64_t deadline_ns)
 {
-	uint32_t *sequence = &lane->peer->sequence[LANE_MAIN];
+	struct peer *peer = lane->peer;
+	uint32_t *sequence = &peer->sequence[LANE_MAIN];
 	enum lane_outcome outcome;
 
-	atomic_store_explicit(&lane->peer->latest, lane, memory_order_relaxed);
-	if (lane->index != LANE_MAIN)
-		return sffi__lane_request(lane, operation, deadline_ns);
-	lane->sequence = *sequence;
+	lane_asks(lane);
+	if (lane->index == LANE_MAIN)
+		lane->sequence = *sequence;
 	outcome = sffi__lane_request(lane, operation, deadline_ns);
-	*sequence = lane->sequence;
-	return outcome;
+	if (lane->index == LANE_MAIN)
+		*sequence = lane->sequence;
+	return lane_was_told(lane, outcome);
+}
+
+void sffi__isolated_ask(struct lane *lane, enum lane_operation operation)
+{
+	if (lane->index == LANE_MAIN)
+		lane->sequence = lane->peer->sequence[LANE_MAIN];
+	sffi__lane_ask(lane, operation);
+	if (lane->index == LANE_MAIN)
+		lane->peer->sequence[LANE_MAIN] = lane->sequence;
 }
 
 void sffi__isolated_turn_begin(struct lane *lane)
 {
 	struct peer *peer = lane->peer;
 
+	/* A call below has it. */
+	if (lane->keeps_turn)
+		return;
 	lane->has_turn = false;
 	if (lane->index != LANE_MAIN)
 		return;
-	if (!lane->domain->options.one_thread) {
+	if (!lane->work.domain->options.one_thread) {
 		if (atomic_load_explicit(&peer->has_manager, memory_order_acquire))
 			return;
 		/* A callee may keep this thread busy for long: while the host has one thread,
@@ -73,67 +89,136 @@ void sffi__isolated_turn_begin(struct lane *lane)
 
 void sffi__isolated_turn_end(struct lane *lane)
 {
-	if (lane->has_turn)
+	if (lane->has_turn && !lane->keeps_turn)
 		pthread_mutex_unlock(&lane->peer->manager);
+}
+
+/* What runs code of the library's may wait for a thread of the library's own: whoever waits for it
+ * serves that. Of all else the caller of an sffi_ function knows nothing, so that no handlers of
+ * his are to run in it. */
+static bool runs_callees(enum lane_operation operation)
+{
+	return operation == LANE_LOAD || operation == LANE_UNLOAD || operation == LANE_END;
 }
 
 sffi_status sffi__isolated_operate(struct lane *lane, enum lane_operation operation,
 				   const uint64_t argument[4], uint64_t result[2], const char *doing)
 {
 	struct fault_scene scene = { .lane = lane, .doing = doing,
-				     .timeout_ms = lane->domain->options.timeout_ms };
+				     .timeout_ms = lane->work.domain->options.timeout_ms };
 	enum lane_outcome outcome;
+	bool took_guests = lane->takes_guests;
 
 	sffi__isolated_turn_begin(lane);
+	lane->takes_guests &= runs_callees(operation);
 	memcpy(lane_frame(lane)->integer, argument, 4 * sizeof *argument);
-	outcome = sffi__isolated_request(lane, operation, sffi__deadline(scene.timeout_ms));
+	outcome = sffi__isolated_converse(lane, operation, sffi__deadline(scene.timeout_ms));
+	lane->takes_guests = took_guests;
+	lane->unstarted = (outcome == LANE_WORKER_DIED || outcome == LANE_ABANDONED) && !lane->conversed &&
+			  !sffi__lane_was_started(lane);
 	if (outcome == LANE_DONE)
 		memcpy(result, lane->slot->reply.result.integer, 2 * sizeof *result);
 	sffi__isolated_turn_end(lane);
-	return outcome == LANE_DONE ? SFFI_OK : sffi__worker_failed(lane, outcome, &scene);
+	return outcome == LANE_DONE ? SFFI_OK : sffi__isolated_failed(lane, outcome, &scene);
+}
+
+/* A refusal leaves the worker as it is; one that was replaced meanwhile is another's fault. */
+sffi_status sffi__isolated_failed(struct lane *lane, enum lane_outcome outcome,
+				  const struct fault_scene *scene)
+{
+	const char *what = scene->function ? scene->function->name : scene->doing;
+
+	if (outcome == LANE_REFUSED)
+		return sffi__fail(SFFI_EUPCALL, "%s: the handler of its upcall refused: %s", what,
+				  lane->work.refusal);
+	if (outcome != LANE_REPLACED)
+		return sffi__worker_failed(lane, outcome, scene);
+	if (lane->work.domain->closed)
+		return sffi__fail(SFFI_ECLOSED, "the domain was closed during %s", what);
+	return sffi__fail(SFFI_ECOLLATERAL, "%s was in work when a call in the handler of its upcall "
+					    "brought the worker down, or replaced it", what);
 }
 
 /* ---- libraries --------------------------------------------------------------------------- */
 
-/* Loads it into the lane's worker, if it is not there. */
-static sffi_status load_here(struct lane *lane, sffi_library *library)
+/* A library in the lane's worker. */
+struct loaded {
+	uint64_t handle, base;
+};
+
+static bool is_loaded(const struct lane *lane, sffi_library *library, struct loaded *loaded)
 {
-	enum { TEXT = 1024 };
+	bool here;
+
+	pthread_mutex_lock(&library->domain->lock);
+	here = library->generation == lane->peer->generation;
+	*loaded = (struct loaded){ library->handle, library->base };
+	pthread_mutex_unlock(&library->domain->lock);
+	return here;
+}
+
+/* Threads come here late, too: an older worker's must not stand for a newer one's. */
+static void note_loaded(const struct lane *lane, sffi_library *library, const struct loaded *loaded)
+{
+	pthread_mutex_lock(&library->domain->lock);
+	if (lane->peer->generation > library->generation) {
+		library->handle = loaded->handle;
+		library->base = loaded->base;
+		library->generation = lane->peer->generation;
+	}
+	pthread_mutex_unlock(&library->domain->lock);
+}
+
+/* block: the path, then room for the loader's complaint. */
+static sffi_status load_by(struct lane *lane, sffi_library *library, char *block, size_t room,
+			   struct loaded *loaded)
+{
 	size_t length = strlen(library->path) + 1;
+	uint64_t argument[4] = { 0 }, result[2];
 	char doing[160];
-	uint64_t argument[4], result[2];
-	char *scratch;
 	sffi_status status;
 
-	if (library->generation == lane->peer->generation)
-		return SFFI_OK;
-	scratch = sffi__lane_scratch(lane, length + TEXT);
-	if (!scratch)
-		return sffi__fail(SFFI_ENOMEM, "the arena is full");
-	memcpy(scratch, library->path, length);
-	memset(scratch + length, 0, TEXT);
-	argument[0] = *library->path ? (uintptr_t)scratch : 0;
-	argument[1] = (uintptr_t)scratch + length;
-	argument[2] = TEXT;
-	argument[3] = 0;
+	memcpy(block, library->path, length);
+	argument[0] = *library->path ? (uintptr_t)block : 0;
+	argument[1] = (uintptr_t)block + length;
+	argument[2] = room;
 	snprintf(doing, sizeof doing, "a constructor of %.100s", library->path);
 	status = sffi__isolated_operate(lane, LANE_LOAD, argument, result, doing);
 	if (status)
 		return status;
 	if (!result[0]) {
-		scratch[length + TEXT - 1] = '\0';
+		block[length + room - 1] = '\0';
 		return sffi__fail(SFFI_ENOLIB, "cannot load %s: %.600s",
-				  library->name ? library->name : "the program", scratch + length);
+				  library->name ? library->name : "the program", block + length);
 	}
-	library->handle = result[0];
-	library->base = result[1];
-	library->generation = lane->peer->generation;
+	*loaded = (struct loaded){ result[0], result[1] };
+	note_loaded(lane, library, loaded);
 	return SFFI_OK;
+}
+
+/* Loads it into the lane's worker, if it is not there. In a block of its own: a call below may
+ * have the lane's scratch. */
+static sffi_status load_here(struct lane *lane, sffi_library *library, struct loaded *loaded)
+{
+	enum { ROOM = 1024 };
+	sffi_domain *domain = lane->work.domain;
+	sffi_status status;
+	char *block;
+
+	if (is_loaded(lane, library, loaded))
+		return SFFI_OK;
+	block = sffi__arena_take(domain->arena, strlen(library->path) + 1 + ROOM, true);
+	if (!block)
+		return sffi__fail(SFFI_ENOMEM, "the arena is full");
+	status = load_by(lane, library, block, ROOM, loaded);
+	sffi__arena_give(domain->arena, block);
+	return status;
 }
 
 static sffi_status isolated_load(sffi_library *library)
 {
 	struct lane *lane = sffi__lane_get(library->domain);
+	struct loaded loaded;
 	sffi_status status;
 
 	if (!lane)
@@ -144,7 +229,7 @@ static sffi_status isolated_load(sffi_library *library)
 						"SFFI_SPAWN_CLONE");
 	status = sffi__worker_ready(lane);
 	if (!status)
-		status = load_here(lane, library);
+		status = load_here(lane, library, &loaded);
 	return status;
 }
 
@@ -152,10 +237,11 @@ static void isolated_unload(sffi_library *library)
 {
 	struct lane *lane = sffi__lane_get(library->domain);
 	uint64_t argument[4] = { 0 }, result[2];
+	struct loaded loaded;
 
-	if (!lane || sffi__worker_ready(lane) || library->generation != lane->peer->generation)
+	if (!lane || sffi__worker_ready(lane) || !is_loaded(lane, library, &loaded))
 		return;
-	argument[0] = library->handle;
+	argument[0] = loaded.handle;
 	sffi__isolated_operate(lane, LANE_UNLOAD, argument, result, "a destructor of a library");
 }
 
@@ -163,21 +249,23 @@ static sffi_status symbol(struct lane *lane, sffi_library *library, const char *
 {
 	uint64_t argument[4] = { 0 }, result[2];
 	size_t length = strlen(name) + 1;
+	struct loaded loaded;
 	sffi_status status;
-	char *scratch;
+	char *block;
 
 	if (library->closed)
 		return sffi__fail(SFFI_ECLOSED, "the library of '%s' was closed", name);
-	status = load_here(lane, library);
+	status = load_here(lane, library, &loaded);
 	if (status)
 		return status;
-	scratch = sffi__lane_scratch(lane, length);
-	if (!scratch)
+	block = sffi__arena_take(library->domain->arena, length, false);
+	if (!block)
 		return sffi__fail(SFFI_ENOMEM, "the arena is full");
-	memcpy(scratch, name, length);
-	argument[0] = library->handle;
-	argument[1] = (uintptr_t)scratch;
+	memcpy(block, name, length);
+	argument[0] = loaded.handle;
+	argument[1] = (uintptr_t)block;
 	status = sffi__isolated_operate(lane, LANE_SYMBOL, argument, result, "the loader");
+	sffi__arena_give(library->domain->arena, block);
 	if (!status && !result[0])
 		status = sffi__fail(SFFI_ENOSYM, "%s has no symbol '%s'",
 				    library->name ? library->name : "the program", name);
@@ -193,6 +281,7 @@ static sffi_status image_address(struct lane *lane, sffi_function *function, uin
 {
 	sffi_library image = { .domain = function->domain, .name = function->image_path,
 			       .path = function->image_path };
+	struct loaded loaded;
 	sffi_status status;
 
 	if (!lane->peer->exec &&
@@ -200,11 +289,11 @@ static sffi_status image_address(struct lane *lane, sffi_function *function, uin
 		*address = function->fixed;
 		return SFFI_OK;
 	}
-	status = load_here(lane, &image);
+	status = load_here(lane, &image, &loaded);
 	if (status)
 		return sffi__fail(SFFI_EADDRESS, "%s is code of %s, which the worker cannot load: %.300s",
 				  function->name, function->image_path, sffi_error());
-	*address = image.base + function->image_offset;
+	*address = loaded.base + function->image_offset;
 	return SFFI_OK;
 }
 
@@ -221,6 +310,19 @@ static sffi_status find_address(struct lane *lane, sffi_function *function, uint
 	return SFFI_OK;
 }
 
+/* As note_loaded. Who reads between the two has a worker that is gone already. */
+static void note_address(const struct lane *lane, sffi_function *function, uint64_t address)
+{
+	uint64_t generation = lane->peer->generation;
+
+	pthread_mutex_lock(&function->domain->lock);
+	if (generation > atomic_load(&function->generation)) {
+		atomic_store(&function->address, address);
+		atomic_store_explicit(&function->generation, generation, memory_order_release);
+	}
+	pthread_mutex_unlock(&function->domain->lock);
+}
+
 sffi_status sffi__isolated_address(struct lane *lane, sffi_function *function, uint64_t *address)
 {
 	sffi_status status;
@@ -233,21 +335,26 @@ sffi_status sffi__isolated_address(struct lane *lane, sffi_function *function, u
 	status = find_address(lane, function, address);
 	if (status)
 		return status;
-	atomic_store(&function->address, *address);
-	atomic_store_explicit(&function->generation, lane->peer->generation, memory_order_release);
+	note_address(lane, function, *address);
 	return SFFI_OK;
 }
 
 static sffi_status isolated_resolve(sffi_function *function)
 {
 	struct lane *lane = sffi__lane_get(function->domain);
+	int attempts = 3; /* a worker's end is told a moment after it */
 	uint64_t address;
 	sffi_status status;
 
 	if (!lane)
 		return SFFI_ENOMEM;
-	status = sffi__worker_ready(lane);
-	return status ? status : sffi__isolated_address(lane, function, &address);
+	do {
+		lane->unstarted = false;
+		status = sffi__worker_ready(lane);
+		if (!status)
+			status = sffi__isolated_address(lane, function, &address);
+	} while (status && lane->unstarted && attempts--);
+	return status;
 }
 
 static sffi_status isolated_global(sffi_library *library, const char *name, void **address)
@@ -268,48 +375,6 @@ static sffi_status isolated_global(sffi_library *library, const char *name, void
 
 /* ---- memory -------------------------------------------------------------------------------------- */
 
-static sffi_status bad_address(int error, uintptr_t address, const char *verb)
-{
-	if (error == -EFAULT || error >= 0)
-		return sffi__fail(SFFI_EADDRESS, "%#lx cannot be %s in the worker: nothing is mapped "
-						 "there", (unsigned long)address, verb);
-	return sffi__fail_system(error, "reach the worker's memory");
-}
-
-/* A worker that the host may not look into copies itself. */
-static ssize_t copy_by_worker(struct lane *lane, uintptr_t to, uintptr_t from, size_t size)
-{
-	uint64_t argument[4] = { to, from, size }, result[2];
-
-	if (sffi__isolated_operate(lane, LANE_COPY, argument, result, "a copy of memory"))
-		return -EIO;
-	return (ssize_t)result[0];
-}
-
-static bool must_ask_worker(ssize_t copied)
-{
-	return copied == -EPERM || copied == -ENOSYS;
-}
-
-sffi_status sffi__isolated_read(struct lane *lane, void *to, uintptr_t from, size_t size)
-{
-	ssize_t copied = -ENOSYS;
-	char *scratch;
-
-	if (sffi__os_has(OS_PROCESS_VM))
-		copied = sffi__os_read_memory(lane->peer->pid, to, from, size);
-	if (must_ask_worker(copied)) {
-		scratch = sffi__arena_take(lane->domain->arena, size, false);
-		if (!scratch)
-			return sffi__fail(SFFI_ENOMEM, "the arena is full");
-		copied = copy_by_worker(lane, (uintptr_t)scratch, from, size);
-		if (copied == (ssize_t)size)
-			memcpy(to, scratch, size);
-		sffi__arena_give(lane->domain->arena, scratch);
-	}
-	return copied == (ssize_t)size ? SFFI_OK : bad_address((int)copied, from, "read");
-}
-
 static sffi_status isolated_read(sffi_domain *domain, void *to, uintptr_t from, size_t size)
 {
 	struct lane *lane = sffi__lane_get(domain);
@@ -322,22 +387,22 @@ static sffi_status isolated_write(sffi_domain *domain, uintptr_t to, const void 
 {
 	struct lane *lane = sffi__lane_get(domain);
 	sffi_status status = lane ? sffi__worker_ready(lane) : SFFI_ENOMEM;
-	ssize_t copied = -ENOSYS;
-	char *scratch;
 
-	if (status)
-		return status;
-	if (sffi__os_has(OS_PROCESS_VM))
-		copied = sffi__os_write_memory(lane->peer->pid, to, from, size);
-	if (must_ask_worker(copied)) {
-		scratch = sffi__arena_take(domain->arena, size, false);
-		if (!scratch)
-			return sffi__fail(SFFI_ENOMEM, "the arena is full");
-		memcpy(scratch, from, size);
-		copied = copy_by_worker(lane, to, (uintptr_t)scratch, size);
-		sffi__arena_give(domain->arena, scratch);
-	}
-	return copied == (ssize_t)size ? SFFI_OK : bad_address((int)copied, to, "written");
+	return status ? status : sffi__isolated_write(lane, to, from, size);
+}
+
+/* That a worker cannot be had, or ends meanwhile, is no failure: the next one begins with all
+ * thunks. But a spare was begun before. Nearly always there is nothing to do: thunks are made by
+ * the page. */
+static void isolated_callback_made(sffi_domain *domain)
+{
+	struct lane *lane = sffi__lane_get(domain);
+
+	if (!lane || sffi__worker_ready(lane) ||
+	    atomic_load(&lane->peer->thunk_pages) >= sffi__callbacks_pages(domain->callbacks))
+		return;
+	if (!sffi__isolated_make_thunks(lane) && domain->options.spare)
+		sffi__spare_renew(domain);
 }
 
 static sffi_status add_lent(sffi_domain *domain, const struct lent *lent)
@@ -385,6 +450,7 @@ const struct mode_ops sffi__isolated = {
 	.pid = isolated_pid,
 	.load = isolated_load,
 	.unload = isolated_unload,
+	.libraries_changed = sffi__spare_renew,
 	.resolve = isolated_resolve,
 	.call = sffi__isolated_call,
 	.batch = sffi__isolated_batch,
@@ -392,4 +458,6 @@ const struct mode_ops sffi__isolated = {
 	.read = isolated_read,
 	.write = isolated_write,
 	.lend = isolated_lend,
+	.callback_made = isolated_callback_made,
+	.steps = &sffi__isolated_steps,
 };

@@ -1,262 +1,112 @@
 /* SPDX-License-Identifier: MIT */
 /* One call in a worker, from the arguments to the result. */
-#include "mode/isolated.h"
+#include "mode/isolated_call.h"
+#include "mode/isolated_upcall.h"
 
 #include "error.h"
-#include "memory/zone.h"
+#include "mode/mirror.h"
+#include "memory/result.h"
 #include "os/os.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-struct call {
-	sffi_function *function;
-	void *result;
-	void *const *arguments;
-	struct lane *lane;
-	uint64_t address;
-	unsigned timeout_ms;
-	bool marshalled;
-	struct marshal marshal;
-	struct call_result reply;
-	int error;
-	int fds[OS_FDS_MAX]; /* the worker's numbers of carried descriptors */
-	size_t fd_count;
-	uint64_t values[ABI_ARGUMENTS_MAX];
-};
+/* ---- memory that both sides see ------------------------------------------------------- */
 
-static unsigned timeout_of(const sffi_function *function)
+static size_t rounded_up(size_t size, size_t alignment)
 {
-	int64_t own = atomic_load_explicit(&function->timeout_ms, memory_order_relaxed);
+	return (size + alignment - 1) & ~(alignment - 1);
+}
 
-	return own == FUNCTION_NO_TIMEOUT_SET ? function->domain->options.timeout_ms : (unsigned)own;
+static size_t far_stack_size(const struct abi_plan *plan)
+{
+	return plan->stack_near ? 0 : plan->stack_words * sizeof(uint64_t);
+}
+
+size_t sffi__call_memory_size(const struct abi_plan *plan)
+{
+	if (!far_stack_size(plan) && !plan->memory_size)
+		return 0;
+	return rounded_up(far_stack_size(plan), plan->memory_alignment) +
+	       rounded_up(plan->memory_size, 64) + plan->memory_alignment;
+}
+
+struct call_memory sffi__call_memory(const struct abi_plan *plan, char *block)
+{
+	uintptr_t memory = rounded_up((uintptr_t)block + far_stack_size(plan), plan->memory_alignment);
+
+	return (struct call_memory){ (uint64_t *)block, (char *)memory };
+}
+
+/* The slot has room for nearly all calls; the scratch for the rest. A nested call finds both
+ * in use. */
+static sffi_status memory_in(struct call *call)
+{
+	const struct abi_plan *plan = call->function->plan;
+	struct lane *lane = call->lane;
+	size_t size = sffi__call_memory_size(plan);
+	char *block = (char *)lane->slot->stack;
+
+	call->own_memory = NULL;
+	call->scratch_base = lane->work.depth ? lane->work.scratch_used : 0;
+	lane->work.scratch_used = call->scratch_base;
+	if (size && (lane->work.depth || call->keeps_memory)) {
+		block = call->own_memory = sffi__arena_take(lane->work.domain->arena, size, false);
+	} else if (size > LANE_STACK_WORDS * sizeof(uint64_t)) {
+		block = sffi__workspace_scratch(&lane->work, size);
+		lane->work.scratch_used = rounded_up(size, 64);
+	}
+	if (!block)
+		return sffi__fail(SFFI_ENOMEM, "the arena has no room for the arguments of %s",
+				  call->function->name);
+	call->memory = sffi__call_memory(plan, block);
+	return SFFI_OK;
+}
+
+static void memory_out(const struct call *call)
+{
+	call->lane->work.scratch_used = call->scratch_base;
+	if (call->own_memory)
+		sffi__arena_give(call->lane->work.domain->arena, call->own_memory);
+}
+
+static sffi_status values_room(struct call *call)
+{
+	size_t count = call->function->type->count;
+
+	call->many = NULL;
+	call->values = call->few_values;
+	call->marshalled_images = call->few_images;
+	if (count <= CALL_FEW || call->function->marshal->is_plain)
+		return SFFI_OK;
+	call->many = malloc(count * (sizeof *call->values + sizeof *call->marshalled_images));
+	if (!call->many)
+		return sffi__fail(SFFI_ENOMEM, "out of memory for the arguments of %s",
+				  call->function->name);
+	call->values = call->many;
+	call->marshalled_images = (const void **)(call->values + count);
+	return SFFI_OK;
 }
 
 static sffi_status values_in(struct call *call)
 {
-	const struct function_type *type = call->function->type;
+	sffi_status status = memory_in(call);
 
-	call->marshalled = !call->function->marshal->is_plain;
-	if (call->marshalled) {
-		call->lane->scratch_used = 0;
-		return sffi__marshal_in(&call->marshal, call->lane, call->function, call->arguments,
-					call->values);
-	}
-	for (size_t i = 0; i < type->count; i++)
-		call->values[i] = sffi__abi_widen(type->parameters[i].type, call->arguments[i]);
-	return SFFI_OK;
-}
-
-/* ---- descriptors -------------------------------------------------------------------- */
-
-static bool carries(const struct lane *lane)
-{
-	return lane->peer->carry >= 0;
-}
-
-/* Sends the descriptors among the arguments and puts the worker's numbers in their place.
- * A number that is not open here must not mean another file there: it becomes -1. */
-static sffi_status carry_in(struct call *call)
-{
-	const struct marshal_plan *plan = call->function->marshal;
-	struct lane *lane = call->lane;
-	size_t at[OS_FDS_MAX], count = 0;
-	uint64_t argument[4] = { 0 }, result[2];
-	int fds[OS_FDS_MAX], *array, error;
-	char byte = 0;
-	sffi_status status;
-
-	for (size_t i = 0; i < plan->count; i++) {
-		int fd = (int)call->values[i];
-
-		if (plan->travels[i] != TRAVEL_FD || fd < 0)
-			continue;
-		if (fcntl(fd, F_GETFD) < 0) {
-			call->values[i] = (uint64_t)-1;
-			continue;
-		}
-		if (count == OS_FDS_MAX)
-			return sffi__fail(SFFI_ENOTSUP, "%s is passed more than %d descriptors",
-					  call->function->name, OS_FDS_MAX);
-		at[count] = i;
-		fds[count++] = fd;
-	}
-	if (!count)
-		return SFFI_OK;
-	array = sffi__arena_take(lane->domain->arena, sizeof fds, true);
-	if (!array)
-		return sffi__fail(SFFI_ENOMEM, "the arena is full");
-	argument[0] = (uintptr_t)array;
-	argument[1] = count;
-	pthread_mutex_lock(&lane->peer->carry_lock);
-	error = sffi__os_send(lane->peer->carry, &byte, 1, fds, count);
-	status = error ? sffi__fail_system(error, "send descriptors to the worker")
-		       : sffi__isolated_operate(lane, LANE_TAKE_FDS, argument, result,
-						"the carrying of descriptors");
-	if (!error && !status && result[0] != count)
-		status = sffi__fail(SFFI_ESYSTEM, "the worker did not receive the descriptors: the "
-						  "callee has closed its socket, or has no numbers left");
-	pthread_mutex_unlock(&lane->peer->carry_lock);
-	if (!status) {
-		memcpy(call->fds, array, sizeof call->fds);
-		call->fd_count = count;
-		for (size_t i = 0; i < count; i++)
-			call->values[at[i]] = (uint64_t)call->fds[i];
-	}
-	sffi__arena_give(lane->domain->arena, array);
-	return status;
-}
-
-static bool keeps(const struct call *call, size_t nth)
-{
-	for (size_t i = 0, n = 0; i < call->function->type->count; i++)
-		if (call->function->marshal->travels[i] == TRAVEL_FD && n++ == nth)
-			return call->function->type->parameters[i].is_keep;
-	return false;
-}
-
-/* The callee has used them; `keep` leaves them open there. */
-static void drop_carried(struct call *call)
-{
-	uint64_t argument[4] = { 0 }, result[2];
-	size_t count = 0;
-	int *array;
-
-	if (!call->fd_count)
-		return;
-	array = sffi__arena_take(call->lane->domain->arena, sizeof call->fds, false);
-	if (!array)
-		return;
-	for (size_t i = 0; i < call->fd_count; i++)
-		if (!keeps(call, i))
-			array[count++] = call->fds[i];
-	argument[0] = (uintptr_t)array;
-	argument[1] = count;
-	if (count)
-		sffi__isolated_operate(call->lane, LANE_CLOSE_FDS, argument, result,
-				       "the closing of descriptors");
-	sffi__arena_give(call->lane->domain->arena, array);
-}
-
-/* A descriptor that the callee returned becomes the host's. */
-static sffi_status carry_out(struct lane *lane, const sffi_function *function, int *fd)
-{
-	uint64_t argument[4] = { 0, 1, !function->type->keep_result }, result[2];
-	int *array = sffi__arena_take(lane->domain->arena, sizeof *array, false), received = -1;
-	size_t count = 1;
-	char byte;
-	sffi_status status;
-
-	if (!array)
-		return sffi__fail(SFFI_ENOMEM, "the arena is full");
-	*array = *fd;
-	argument[0] = (uintptr_t)array;
-	pthread_mutex_lock(&lane->peer->carry_lock);
-	status = sffi__isolated_operate(lane, LANE_GIVE_FDS, argument, result,
-					"the carrying of a descriptor");
-	if (!status && (result[0] || sffi__os_receive(lane->peer->carry, &byte, 1, &received, &count,
-						      MSG_DONTWAIT) != 1 || !count))
-		status = sffi__fail(SFFI_ESYSTEM, "%s returned %d, which is no open descriptor of the "
-						  "worker, or its socket was closed",
-				    function->name, *fd);
-	pthread_mutex_unlock(&lane->peer->carry_lock);
-	sffi__arena_give(lane->domain->arena, array);
-	if (!status) {
-		fcntl(received, F_SETFD, 0); /* as open() gives it */
-		*fd = received;
-	}
-	return status;
-}
-
-/* ---- results ---------------------------------------------------------------------------- */
-
-struct answer {
-	struct lane *lane;
-	sffi_function *function;
-	void *result;
-	const struct marshal *marshal; /* or NULL */
-	const struct call_result *reply;
-};
-
-/* A string of the callee's, copied to the lane's buffer. */
-static sffi_status string_out(const struct answer *call, uint64_t *value)
-{
-	enum { STEP = 4096, MOST = 64 << 20 };
-	struct lane *lane = call->lane;
-	uintptr_t from = *value;
-	size_t have = 0;
-
-	for (;;) {
-		size_t step = STEP - (from + have) % STEP;
-		sffi_status status;
-		void *end;
-
-		if (have + step > lane->string_size) {
-			char *grown = have < MOST ? realloc(lane->string, (have + step) * 2) : NULL;
-
-			if (!grown)
-				return sffi__fail(SFFI_ENOMEM, "%s returned a string of more than %zu bytes",
-						  call->function->name, have);
-			lane->string = grown;
-			lane->string_size = (have + step) * 2;
-		}
-		status = sffi__isolated_read(lane, lane->string + have, from + have, step);
-		if (status)
-			return sffi__fail(status, "%s returned %#lx, which is no string: it cannot be read",
-					  call->function->name, (unsigned long)from);
-		end = memchr(lane->string + have, '\0', step);
-		if (end)
-			break;
-		have += step;
-	}
-	*value = (uintptr_t)lane->string;
-	return SFFI_OK;
-}
-
-static sffi_status pointer_out(const struct answer *call, uint64_t *value)
-{
-	uint64_t address = *value, translated = address;
-	sffi_owner owner;
-
-	if (!address)
-		return SFFI_OK;
-	if (call->marshal)
-		translated = sffi__marshal_translate(call->marshal, address);
-	*value = translated;
-	if (translated != address || call->function->marshal->result != TRAVEL_STRING)
-		return SFFI_OK;
-	owner = sffi__zone_owner(address, NULL, NULL);
-	return owner == SFFI_OWNER_ARENA ? SFFI_OK : string_out(call, value);
-}
-
-static sffi_status result_out(const struct answer *call)
-{
-	const struct abi_plan *plan = call->function->plan;
-	const struct type *type = plan->result;
-	uint64_t value = sffi__abi_result(plan, call->reply);
-	sffi_status status = SFFI_OK;
-
-	if (type->kind == TYPE_VOID)
-		return SFFI_OK;
-	if (type->kind == TYPE_POINTER || type->kind == TYPE_TOKEN)
-		status = pointer_out(call, &value);
-	if (type->kind == TYPE_FD && (int)value >= 0 && carries(call->lane)) {
-		int fd = (int)value;
-
-		status = carry_out(call->lane, call->function, &fd);
-		value = (uint64_t)fd;
-	}
-	if (!status && call->result)
-		sffi__abi_narrow(type, value, call->result);
-	return status;
+	if (!status)
+		status = values_room(call);
+	call->marshalled = !call->function->marshal->is_plain && !status;
+	call->images = (const void *const *)call->arguments;
+	if (!call->marshalled)
+		return status;
+	call->images = call->marshalled_images;
+	status = sffi__marshal_in(&call->marshal, &call->lane->work, call->function, call->arguments,
+				  call->values, call->marshalled_images);
+	return status || !call->marshal.has_callbacks ? status : sffi__isolated_make_thunks(call->lane);
 }
 
 /* ---- the call ------------------------------------------------------------------------------ */
 
-static struct fault_scene scene_of(const struct call *call)
+struct fault_scene sffi__call_scene(const struct call *call)
 {
 	return (struct fault_scene){ .lane = call->lane,
 				     .function = call->function,
@@ -265,55 +115,128 @@ static struct fault_scene scene_of(const struct call *call)
 				     .timeout_ms = call->timeout_ms };
 }
 
+void sffi__call_load(struct call *call)
+{
+	struct call_frame frame;
+
+	frame.target = call->address;
+	sffi__abi_load(call->function->plan, call->images, &frame, call->memory.stack,
+		       call->memory.memory);
+	abi_frame_copy(call->function->plan, lane_frame(call->lane), &frame);
+}
+
+void sffi__call_take_reply(struct call *call)
+{
+	const struct lane_reply *reply = &call->lane->slot->reply;
+
+	abi_result_copy(&call->reply, &reply->result, call->function->plan->wide_result);
+	call->error = reply->error;
+}
+
 static enum lane_outcome cross(struct call *call)
 {
 	struct lane *lane = call->lane;
-	const struct abi_plan *plan = call->function->plan;
-	struct call_frame frame;
 	enum lane_outcome outcome;
 
 	sffi__isolated_turn_begin(lane);
-	frame.target = call->address;
-	frame.stack = (uintptr_t)lane->slot->stack;
-	sffi__abi_load(plan, call->values, &frame, lane->slot->stack);
-	abi_frame_copy(plan, lane_frame(lane), &frame);
-	outcome = sffi__isolated_request(lane, LANE_CALL, sffi__deadline(call->timeout_ms));
-	if (outcome == LANE_DONE) {
-		call->reply = lane->slot->reply.result;
-		call->error = lane->slot->reply.error;
-	}
+	sffi__call_load(call);
+	outcome = sffi__isolated_converse(lane, LANE_CALL, sffi__deadline(call->timeout_ms));
+	if (outcome == LANE_DONE)
+		sffi__call_take_reply(call);
 	sffi__isolated_turn_end(lane);
 	return outcome;
 }
 
-static sffi_status overran(const struct answer *call, void *const *arguments,
+static sffi_status overran(const struct answer *answer, struct lane *lane, void *const *arguments,
 			   const struct fault_overrun *overrun)
 {
-	struct fault_scene scene = { .lane = call->lane, .function = call->function,
-				     .arguments = arguments, .marshal = call->marshal };
-	sffi_fault *fault = sffi__fault_overrun(call->lane->peer, overrun, &scene);
-	char summary[512] = "it wrote outside a buffer";
+	struct fault_scene scene = { .lane = lane, .function = answer->function,
+				     .arguments = arguments, .marshal = answer->marshal };
+	sffi_fault *fault = sffi__fault_overrun(lane->peer, overrun, &scene);
 
-	if (fault)
-		sffi__fault_summarize(fault, summary, sizeof summary);
 	sffi__set_last_fault(fault);
-	return sffi__fail(SFFI_EFAULT, "%s: %s", call->function->name, summary);
+	if (!fault)
+		return sffi__fail(SFFI_EFAULT, "%s wrote outside a buffer", answer->function->name);
+	return sffi__fail(SFFI_EFAULT, "%s", sffi_fault_get_summary(fault));
+}
+
+static sffi_status descriptor_out(const struct answer *answer, struct lane *lane)
+{
+	const struct abi_plan *plan = answer->function->plan;
+	sffi_status status = SFFI_OK;
+	uint64_t value = 0;
+	int fd;
+
+	sffi__abi_result(plan, answer->reply, &value);
+	fd = (int)value;
+	if (fd >= 0 && sffi__call_carries(lane))
+		status = sffi__call_carry_out(lane, answer->function, &fd);
+	if (!status && answer->result)
+		sffi__abi_narrow(plan->result, (uint64_t)fd, answer->result);
+	return status;
 }
 
 sffi_status sffi__isolated_finish(struct lane *lane, sffi_function *function, void *result,
 				  void *const *arguments, const struct marshal *marshal,
-				  const struct call_result *reply)
+				  const struct call_result *reply, const char *memory)
 {
-	struct answer answer = { lane, function, result, marshal, reply };
+	struct answer answer = { &lane->work, function, result, marshal, reply, memory };
 	struct fault_overrun overrun;
 	sffi_status status;
 
 	if (marshal && sffi__marshal_overrun(marshal, &overrun))
-		return overran(&answer, arguments, &overrun);
-	status = result_out(&answer);
+		return overran(&answer, lane, arguments, &overrun);
+	status = function->plan->result->kind == TYPE_FD ? descriptor_out(&answer, lane)
+							 : sffi__result_out(&answer);
 	if (!status && marshal)
 		sffi__marshal_out(marshal);
 	return status;
+}
+
+sffi_status sffi__call_begin(struct call *call)
+{
+	sffi_status status = sffi__worker_ready(call->lane);
+
+	call->is_begun = false;
+	if (!status && mirror_is_due(call->lane))
+		status = sffi__mirror(call->lane);
+	if (!status)
+		status = sffi__isolated_address(call->lane, call->function, &call->address);
+	if (status)
+		return status;
+	call->is_begun = true;
+	call->many = NULL;
+	call->fd_count = 0;
+	status = values_in(call);
+	if (!status && call->function->marshal->fd_count && sffi__call_carries(call->lane))
+		status = sffi__call_carry_in(call);
+	return status;
+}
+
+sffi_status sffi__call_finish(struct call *call, void *result)
+{
+	sffi_status status;
+
+	sffi__last_errno = call->error;
+	status = sffi__isolated_finish(call->lane, call->function, result, call->arguments,
+				       call->marshalled ? &call->marshal : NULL, &call->reply,
+				       call->memory.memory);
+	sffi__call_drop_carried(call);
+	if (!status && mirror_back_is_due(call->lane))
+		sffi__mirror_back(call->lane);
+	return status;
+}
+
+void sffi__call_end(struct call *call)
+{
+	if (!call->is_begun)
+		return;
+	call->is_begun = false;
+	if (call->marshalled)
+		sffi__marshal_end(&call->marshal);
+	free(call->many);
+	memory_out(call);
+	sffi__workspace_end_loans(&call->lane->work);
 }
 
 /* Once; true: the worker was gone before it took the call up, so it may be made again. */
@@ -323,36 +246,22 @@ static bool attempt(struct call *call, sffi_status *status)
 	struct fault_scene scene;
 	bool again = false;
 
-	*status = sffi__worker_ready(call->lane);
-	if (!*status)
-		*status = sffi__isolated_address(call->lane, call->function, &call->address);
-	if (*status)
-		return false;
-	call->fd_count = 0;
-	*status = values_in(call);
-	if (!*status && call->function->marshal->fd_count && carries(call->lane))
-		*status = carry_in(call);
+	*status = sffi__call_begin(call);
 	if (!*status) {
 		outcome = cross(call);
 		if (outcome == LANE_DONE) {
-			sffi__set_errno(call->error);
-			*status = sffi__isolated_finish(call->lane, call->function, call->result,
-							call->arguments,
-							call->marshalled ? &call->marshal : NULL,
-							&call->reply);
-			drop_carried(call);
+			*status = sffi__call_finish(call, call->result);
 		} else {
 			again = (outcome == LANE_WORKER_DIED || outcome == LANE_ABANDONED) &&
-				!sffi__lane_was_started(call->lane) &&
+				!call->lane->conversed && !sffi__lane_was_started(call->lane) &&
 				!call->function->domain->closed;
-			scene = scene_of(call);
+			scene = sffi__call_scene(call);
 			if (again)
-				scene = (struct fault_scene){ .doing = "nothing: no call was in work" };
-			*status = sffi__worker_failed(call->lane, outcome, &scene);
+				scene = (struct fault_scene){ 0 }; /* no call was in work */
+			*status = sffi__isolated_failed(call->lane, outcome, &scene);
 		}
 	}
-	if (call->marshalled)
-		sffi__marshal_end(&call->marshal);
+	sffi__call_end(call);
 	return again;
 }
 
@@ -365,11 +274,13 @@ sffi_status sffi__isolated_call(sffi_function *function, void *result, void *con
 	call.function = function;
 	call.result = result;
 	call.arguments = arguments;
-	call.marshalled = false;
-	call.timeout_ms = timeout_of(function);
+	call.marshalled = call.keeps_memory = false;
+	call.timeout_ms = call_timeout(function);
 	call.lane = sffi__lane_get(function->domain);
 	if (!call.lane)
 		return SFFI_ENOMEM;
+	if (atomic_load_explicit(&function->domain->chores_due, memory_order_relaxed))
+		sffi__worker_chores(function->domain);
 	for (int i = 0; i < ATTEMPTS && attempt(&call, &status); i++)
 		;
 	return status;

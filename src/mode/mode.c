@@ -12,6 +12,10 @@ static const char *const names[] = {
 };
 
 static const struct mode_ops *const modes[] = {
+	[SFFI_DIRECT] = &sffi__direct,
+	[SFFI_GUARDED] = &sffi__guarded,
+	[SFFI_REHEARSED] = &sffi__rehearsed,
+	[SFFI_SHIELDED] = &sffi__shielded,
 	[SFFI_ISOLATED] = &sffi__isolated,
 };
 

@@ -12,9 +12,13 @@
 
 static const char *const names[OS_FEATURE_COUNT] = {
 	[OS_FUTEX_WAITV] = "futex_waitv",
+	[OS_HUGE_PAGES] = "hugepages",
+	[OS_PKEYS] = "pkeys",
+	[OS_SINGLE_STEP] = "single_step",
 	[OS_MADV_POPULATE] = "madv_populate",
 	[OS_PROCESS_VM] = "process_vm",
 	[OS_RSEQ] = "rseq",
+	[OS_MIRROR] = "mirror",
 };
 
 static bool present[OS_FEATURE_COUNT];
@@ -59,6 +63,9 @@ static void probe(void)
 	present[OS_MADV_POPULATE] = !madvise(page, 4096, MADV_POPULATE_READ);
 	present[OS_PROCESS_VM] = sffi__os_read_memory(getpid(), &copy, (uintptr_t)&here, 1) == 1;
 	present[OS_RSEQ] = __rseq_size > 0;
+	/* Found out where they are used: no worker needs to know. */
+	present[OS_HUGE_PAGES] = present[OS_PKEYS] = present[OS_SINGLE_STEP] = true;
+	present[OS_MIRROR] = true;
 	for (int i = 0; i < OS_FEATURE_COUNT; i++)
 		present[i] = present[i] && !listed(without, names[i]);
 	errno = saved;

@@ -75,29 +75,28 @@ int sffi__os_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t dead
 			    saved);
 }
 
-int sffi__os_futex_wait_two(_Atomic uint32_t *first, uint32_t first_expected,
-			    _Atomic uint32_t *second, uint32_t second_expected,
-			    uint64_t deadline_ns)
+int sffi__os_futex_wait_any(const struct os_wait *waits, size_t count, uint64_t deadline_ns)
 {
 	enum { LOOK_NS = 5000000 };
-	struct waiter waiters[2] = {
-		{ first_expected, (uintptr_t)first, WAITER_SIZE_U32, 0 },
-		{ second_expected, (uintptr_t)second, WAITER_SIZE_U32, 0 },
-	};
+	struct waiter waiters[OS_WAITS_MAX];
 	struct timespec deadline = to_timespec(deadline_ns);
 	int saved = errno;
 	uint64_t look;
 
+	for (size_t i = 0; i < count; i++)
+		waiters[i] = (struct waiter){ waits[i].expected, (uintptr_t)waits[i].word,
+					      WAITER_SIZE_U32, 0 };
 	if (sffi__os_has(OS_FUTEX_WAITV))
-		return (int)quietly(syscall(SYS_futex_waitv, waiters, 2, 0,
+		return (int)quietly(syscall(SYS_futex_waitv, waiters, count, 0,
 					    deadline_ns ? &deadline : NULL, CLOCK_MONOTONIC),
 				    saved);
-	if (atomic_load(second) != second_expected)
-		return -EAGAIN;
+	for (size_t i = 1; i < count; i++)
+		if (atomic_load(waits[i].word) != waits[i].expected)
+			return -EAGAIN;
 	look = sffi__os_now_ns() + LOOK_NS;
 	if (deadline_ns && deadline_ns < look)
 		look = deadline_ns;
-	return sffi__os_futex_wait(first, first_expected, look);
+	return sffi__os_futex_wait(waits[0].word, waits[0].expected, look);
 }
 
 void sffi__os_futex_wake(_Atomic uint32_t *word, int waiters)
@@ -106,4 +105,9 @@ void sffi__os_futex_wake(_Atomic uint32_t *word, int waiters)
 
 	syscall(SYS_futex, word, FUTEX_WAKE, waiters, NULL, NULL, 0);
 	errno = saved;
+}
+
+uint64_t sffi__deadline(unsigned timeout_ms)
+{
+	return timeout_ms ? sffi__os_now_ns() + timeout_ms * 1000000ull : OS_NO_DEADLINE;
 }

@@ -38,6 +38,44 @@ int sffi__os_advise(void *address, size_t size, int advice)
 	return result;
 }
 
+int sffi__os_protect(void *address, size_t size, int protection)
+{
+	int saved = errno;
+	int result = mprotect(address, size, protection) ? -errno : 0;
+
+	errno = saved;
+	return result;
+}
+
+int sffi__os_key_new(void)
+{
+	int saved = errno;
+	int key = pkey_alloc(0, 0);
+
+	if (key < 0) {
+		key = -errno;
+		errno = saved;
+	}
+	return key;
+}
+
+void sffi__os_key_free(int key)
+{
+	int saved = errno;
+
+	pkey_free(key);
+	errno = saved;
+}
+
+int sffi__os_protect_by_key(void *address, size_t size, int protection, int key)
+{
+	int saved = errno;
+	int result = pkey_mprotect(address, size, protection, key) ? -errno : 0;
+
+	errno = saved;
+	return result;
+}
+
 int sffi__os_memfd(const char *name, size_t size)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);

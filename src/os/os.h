@@ -12,15 +12,24 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/wait.h>
+
+#ifndef P_PIDFD /* glibc 2.36 */
+#define P_PIDFD 3
+#endif
 
 /* ---- what the kernel offers ---------------------------------------------- */
 
 /* SAFEFFI_WITHOUT=futex_waitv,... switches a feature off, so that its fall-back is used. */
 enum os_feature {
 	OS_FUTEX_WAITV,      /* 5.16: wait for a reply or a death at once */
+	OS_HUGE_PAGES,       /* shielded: asked for when it opens, as the next two are */
+	OS_PKEYS,            /* 4.9 and a CPU that has them: memory protection keys */
+	OS_SINGLE_STEP,      /* shielded: a CPU that a signal handler can make stop after one step */
 	OS_MADV_POPULATE,    /* 5.14: ask whether memory is readable or writable */
 	OS_PROCESS_VM,       /* 3.2, unless forbidden: read another process's memory */
 	OS_RSEQ,             /* 4.18 and glibc 2.35: the current CPU in one load */
+	OS_MIRROR,           /* no feature of the kernel's: workers follow the host's state */
 	OS_FEATURE_COUNT
 };
 
@@ -38,15 +47,27 @@ unsigned sffi__os_cpu(void);
 
 enum { OS_NO_DEADLINE = 0 };
 
+/* The time at which what starts now is over; 0: OS_NO_DEADLINE. */
+uint64_t sffi__deadline(unsigned timeout_ms);
 /* Waits while *word == expected, until the absolute deadline. 0; -EAGAIN: it was
  * different; -ETIMEDOUT; -EINTR. */
 int sffi__os_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
-/* Waits while both words are as expected. Without the kernel's help the second one is
- * only looked at every few milliseconds: -ETIMEDOUT may then come early. */
-int sffi__os_futex_wait_two(_Atomic uint32_t *first, uint32_t first_expected,
-			    _Atomic uint32_t *second, uint32_t second_expected,
-			    uint64_t deadline_ns);
+struct os_wait {
+	_Atomic uint32_t *word;
+	uint32_t expected;
+};
+enum { OS_WAITS_MAX = 3 };
+/* Waits while all words are as expected. Without the kernel's help the first one is waited
+ * for, the others only looked at every few milliseconds: -ETIMEDOUT may then come early. */
+int sffi__os_futex_wait_any(const struct os_wait *, size_t count, uint64_t deadline_ns);
 void sffi__os_futex_wake(_Atomic uint32_t *word, int waiters);
+
+/* ---- what the kernel alone knows of this process ----------------------------- */
+
+/* How often working directory, mask, limits or priority may have changed: changes.c. */
+extern _Atomic uint32_t sffi__host_changes;
+/* Whether all of this process does them that way: it was linked with the library. */
+bool sffi__os_counts_changes(void);
 
 /* ---- memory ------------------------------------------------------------------- */
 
@@ -58,6 +79,12 @@ static inline int sffi__os_failed(const void *mapped)
 }
 int sffi__os_unmap(void *address, size_t size);
 int sffi__os_advise(void *address, size_t size, int advice);
+int sffi__os_protect(void *address, size_t size, int protection);
+/* A protection key that the calling thread may use freely, or -errno. */
+int sffi__os_key_new(void);
+void sffi__os_key_free(int key);
+/* Key 0 is every page's that has no other. */
+int sffi__os_protect_by_key(void *address, size_t size, int protection, int key);
 /* An anonymous file of that size, close-on-exec, sealed against change of size: who maps
  * it can not be killed by another's ftruncate. */
 int sffi__os_memfd(const char *name, size_t size);
@@ -65,12 +92,24 @@ int sffi__os_memfd(const char *name, size_t size);
 ssize_t sffi__os_read_memory(pid_t pid, void *to, uintptr_t from, size_t size);
 ssize_t sffi__os_write_memory(pid_t pid, uintptr_t to, const void *from, size_t size);
 
+/* ---- signals ------------------------------------------------------------------ */
+
+/* Blocks every signal for this thread, gives the mask that was; and puts it back. */
+uint64_t sffi__os_block_signals(void);
+void sffi__os_restore_signals(uint64_t mask);
+/* Sends a signal with a value to one thread of this process. 0 or -errno. */
+int sffi__os_signal_thread(pid_t tid, int signal, const void *value);
+
 /* ---- processes ------------------------------------------------------------------ */
 
 /* fork(2) by clone3 with flags such as CLONE_FILES and the exit signal 0 or SIGCHLD; stores
  * a pidfd if asked. The child has glibc's cached thread id and robust list put right, but
  * runs no atfork handlers. The child gets 0. */
 pid_t sffi__os_fork(uint64_t flags, int exit_signal, int *pidfd);
+/* Whether this process was made so, or is the child of one that was. Locks that the host's
+ * threads held at that moment never open in it: handlers of pthread_atfork, which run when a
+ * callee forks, leave them alone. */
+bool sffi__os_is_clone(void);
 int sffi__os_pidfd_open(pid_t pid);
 int sffi__os_pidfd_signal(int pidfd, int signal);
 /* Whether the process of the pidfd has ended. */

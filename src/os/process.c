@@ -35,6 +35,26 @@ static int *tid_address(void)
 	return NULL;
 }
 
+/* clone3 is hidden by valgrind and by the system call filters of older containers. clone's
+ * fourth and fifth argument are child_tid and tls, on aarch64 the other way round; tls is
+ * ignored without CLONE_SETTLS. */
+static long clone_by_either(const struct clone_args *arguments)
+{
+	long pid = syscall(SYS_clone3, arguments, sizeof *arguments);
+
+	if (pid >= 0 || errno != ENOSYS)
+		return pid;
+	return syscall(SYS_clone, arguments->flags | arguments->exit_signal, NULL, arguments->pidfd,
+		       arguments->child_tid, arguments->child_tid);
+}
+
+static bool is_clone;
+
+bool sffi__os_is_clone(void)
+{
+	return is_clone;
+}
+
 pid_t sffi__os_fork(uint64_t flags, int exit_signal, int *pidfd)
 {
 	struct clone_args arguments = { .flags = flags, .exit_signal = (uint64_t)exit_signal };
@@ -53,7 +73,7 @@ pid_t sffi__os_fork(uint64_t flags, int exit_signal, int *pidfd)
 		arguments.pidfd = (uintptr_t)pidfd;
 	}
 	syscall(SYS_get_robust_list, 0, &robust_list, &robust_size);
-	pid = syscall(SYS_clone3, &arguments, sizeof arguments);
+	pid = clone_by_either(&arguments);
 	if (pid < 0) {
 		pid = -errno;
 		errno = saved;
@@ -61,6 +81,7 @@ pid_t sffi__os_fork(uint64_t flags, int exit_signal, int *pidfd)
 	/* clone(2) does not register the child's robust list; glibc thinks it is. */
 	if (!pid && robust_list)
 		syscall(SYS_set_robust_list, robust_list, robust_size);
+	is_clone |= !pid;
 	return (pid_t)pid;
 }
 

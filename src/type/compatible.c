@@ -65,12 +65,15 @@ static bool same_parameter(struct comparison *comparison, const struct parameter
 static bool same_function(struct comparison *comparison, const struct function_type *a,
                           const struct function_type *b)
 {
+	/* What follows a `...` is one call's: where one of the two leaves it open, it may differ. */
+	bool is_open = a->is_open || b->is_open;
 	size_t i;
 
-	if (a->count != b->count || a->is_variadic != b->is_variadic ||
-	    a->keep_result != b->keep_result || !same(comparison, a->result, b->result))
+	if (a->fixed_count != b->fixed_count || a->is_variadic != b->is_variadic ||
+	    (!is_open && a->count != b->count) || a->keep_result != b->keep_result ||
+	    !same(comparison, a->result, b->result))
 		return false;
-	for (i = 0; i < a->count; i++)
+	for (i = 0; i < (is_open ? a->fixed_count : a->count); i++)
 		if (!same_parameter(comparison, &a->parameters[i], &b->parameters[i]))
 			return false;
 	return true;
@@ -132,4 +135,17 @@ bool sffi__same_body(const struct type *a, const struct type *b)
 	struct comparison comparison = { 0 };
 
 	return same_members(&comparison, a, b);
+}
+
+bool sffi__type_compatible(const struct type *a, const struct type *b)
+{
+	return sffi__compatible(a, b);
+}
+
+bool sffi__function_compatible(const struct function_type *a, const struct function_type *b)
+{
+	const struct type of_a = { .kind = TYPE_FUNCTION, .function = a };
+	const struct type of_b = { .kind = TYPE_FUNCTION, .function = b };
+
+	return a == b || sffi__compatible(&of_a, &of_b);
 }

@@ -129,6 +129,7 @@ static bool note_field(struct layout *layout, const struct field *field)
 	body->has_bit_fields |= field->is_bit_field || type->has_bit_fields;
 	if (!note_tail(layout, field))
 		return false;
+	body->has_unnamed_bits |= field->is_bit_field && !field->name && field->width;
 	layout->has_named |= field->name || !field->is_bit_field;
 	if (field->name || !field->is_bit_field)
 		body->count++;
@@ -240,9 +241,10 @@ bool sffi__lay_out(struct parser *parser, struct type *body, struct field *field
 
 	if (!place_all(&layout, fields) || !check_names(&layout, fields))
 		return false;
+	body->member_alignment = layout.alignment;
 	align_record(&layout, attributes->alignment);
 	body->is_packed = attributes->is_packed;
-	body->alignment = layout.alignment;
+	body->alignment = body->natural_alignment = layout.alignment;
 	body->size = rounded_up(rounded_up(layout.end, 8) / 8, layout.alignment);
 	body->is_complete = true;
 	return make_members(&layout, fields);

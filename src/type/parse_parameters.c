@@ -165,20 +165,37 @@ static bool finish_list(struct parser *parser, struct parameter_list *list)
 	return true;
 }
 
-/* Up to the ')' or the ', ...' before it. */
-static bool parse_list(struct parser *parser, struct parameter_list *list, bool *is_variadic)
+/* After the `...`: what one call passes there, `void` for nothing, or not said. */
+static bool parse_ellipsis(struct parser *parser, struct parameter_list *list,
+                           struct function_type *function)
+{
+	if (function->is_variadic)
+		return sffi__fail_at(parser, &parser->token, "there are two '...'");
+	sffi__next(parser);
+	function->is_variadic = true;
+	function->fixed_count = list->count;
+	function->is_open = sffi__at(parser, ')');
+	if (function->is_open)
+		return true;
+	if (!sffi__expect(parser, ',', "',' or ')' after '...'"))
+		return false;
+	if (!sffi__at(parser, ')') && is_no_parameters(parser))
+		return sffi__accept_keyword(parser, K_VOID);
+	return parse_parameter(parser, list);
+}
+
+/* Up to the ')' after the parameters. */
+static bool parse_list(struct parser *parser, struct parameter_list *list,
+                       struct function_type *function)
 {
 	do {
-		*is_variadic = list->count && sffi__accept(parser, P_ELLIPSIS);
-		if (*is_variadic)
-			break;
-		if (!parse_parameter(parser, list))
+		bool is_ellipsis = list->count && sffi__at(parser, P_ELLIPSIS);
+
+		if (is_ellipsis ? !parse_ellipsis(parser, list, function)
+		                : !parse_parameter(parser, list))
 			return false;
 	} while (sffi__accept(parser, ','));
-	if (!sffi__expect(parser, ')',
-	                  *is_variadic ? "')' after '...'" : "')' after the parameters"))
-		return false;
-	return finish_list(parser, list);
+	return sffi__expect(parser, ')', "')' after the parameters") && finish_list(parser, list);
 }
 
 static struct function_type *parse_function(struct parser *parser)
@@ -193,9 +210,11 @@ static struct function_type *parse_function(struct parser *parser)
 		sffi__next(parser);
 		return function;
 	}
-	if (!parse_list(parser, &list, &function->is_variadic))
+	if (!parse_list(parser, &list, function))
 		return NULL;
 	function->count = list.count;
+	if (!function->is_variadic)
+		function->fixed_count = list.count;
 	function->parameters = list.parameters;
 	return function;
 }

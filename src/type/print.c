@@ -80,11 +80,15 @@ static void put_parameters(struct output *output, const struct function_type *fu
 	put(output, "(");
 	for (i = 0; i < function->count && !is_full(output); i++) {
 		put(output, "%s", i ? ", " : "");
+		if (i == function->fixed_count)
+			put(output, "..., ");
 		print(output, function->parameters[i].type);
 	}
 	if (!function->count)
 		put(output, "void");
-	put(output, "%s)", function->is_variadic ? ", ..." : "");
+	if (function->is_variadic && function->count == function->fixed_count)
+		put(output, function->is_open ? ", ..." : ", ..., void");
+	put(output, ")");
 }
 
 static void put_after(struct output *output, const struct type *type)

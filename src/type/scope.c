@@ -218,6 +218,9 @@ static void become(struct type *type)
 
 	type->has_flexible_tail = body->has_flexible_tail;
 	type->is_packed = body->is_packed;
+	type->has_unnamed_bits = body->has_unnamed_bits;
+	type->natural_alignment = body->natural_alignment;
+	type->member_alignment = body->member_alignment;
 	type->has_bit_fields = body->has_bit_fields;
 	type->depth = body->depth;
 	type->size = body->size;

@@ -51,12 +51,16 @@ struct type {
 	bool has_flexible_tail; /* STRUCT: ends with T x[], T x[0], or a struct that does */
 	bool is_packed;         /* STRUCT, UNION: as a whole; single members may be besides */
 	bool has_bit_fields;    /* STRUCT, UNION, ARRAY: at any depth */
+	bool has_unnamed_bits;  /* STRUCT, UNION: has itself an unnamed bit-field, not of width 0 */
 	bool target_const;      /* POINTER, ARRAY: what it points to, or its elements, are const */
 	/* Levels of types below this one, where a struct behind a pointer counts as none: so
 	 * recursion into members, elements, pointers and functions is bounded, as long as it
 	 * does not go through a pointer into a struct. At most TYPE_DEPTH_MAX. */
 	unsigned depth;
 	size_t size, alignment; /* as sizeof and _Alignof; 0 if not complete */
+	/* STRUCT, UNION: without what a typedef asks for (natural), and without what the struct
+	 * asks for itself besides (member): what passing by value goes by. */
+	size_t natural_alignment, member_alignment;
 	/* Typedef-less spelling for messages: "unsigned int", "struct point"; of a struct
 	 * without a tag, its typedef or "<unnamed struct>"; NULL: pointer, array, function,
 	 * for which there is sffi__type_print. */
@@ -91,7 +95,9 @@ struct parameter {
 struct function_type {
 	const struct type *result;
 	bool keep_result; /* `keep fd f(void)`: the callee keeps the descriptor too */
-	bool is_variadic;
+	bool is_variadic;   /* has a `...` */
+	bool is_open;       /* ends with it: the types of one call's further arguments are not said */
+	size_t fixed_count; /* parameters before the `...`; all of them, if there is none */
 	size_t count;
 	struct parameter *parameters;
 };
@@ -137,6 +143,10 @@ sffi_status sffi__expression_evaluate(const struct expression *, expression_look
                                       uint64_t *value);
 /* Its text, as declared. */
 const char *sffi__expression_text(const struct expression *);
+
+/* C11 6.2.7, and with the same words (`out`, `keep`, lengths) at the parameters. */
+bool sffi__type_compatible(const struct type *, const struct type *);
+bool sffi__function_compatible(const struct function_type *, const struct function_type *);
 
 /* The type as C text, "const char *", for messages. Writes at most size bytes, of which the
  * last is a NUL. */

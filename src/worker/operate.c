@@ -5,10 +5,12 @@
 
 #include "fault/handler.h"
 #include "os/os.h"
+#include "worker/host_state.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,12 +60,39 @@ static void collect_ended(void)
 	}
 }
 
+static pthread_key_t ending;
+static pthread_once_t ending_once = PTHREAD_ONCE_INIT;
+static bool has_ending;
+
+/* The library's thread-local destructors may overflow the stack like any callee: the
+ * alternate stack stays until they have run, which may take all rounds but the last. In
+ * that one AddressSanitizer unmaps the thread's alternate stack, taking it for its own. */
+static void on_ending(void *data)
+{
+	struct lane_thread *self = data;
+
+	if (++self->rounds < PTHREAD_DESTRUCTOR_ITERATIONS - 1 &&
+	    !pthread_setspecific(ending, self))
+		return;
+	sffi__fault_thread_end(self);
+}
+
+static void make_ending(void)
+{
+	has_ending = !pthread_key_create(&ending, on_ending);
+}
+
 static void *run_lane(void *data)
 {
 	struct lane_thread *self = data;
 
 	sffi__fault_thread_begin(self);
 	sffi__lane_serve(self);
+	/* A library may have used up the keys. */
+	pthread_once(&ending_once, make_ending);
+	if (!has_ending || pthread_setspecific(ending, self))
+		sffi__fault_thread_end(self);
+	sffi__os_close(atomic_load(&self->notice.fd));
 	self->ended = true;
 	return NULL;
 }
@@ -108,12 +137,13 @@ static void take_fds(struct lane_thread *self, const uint64_t argument[6], uint6
 
 	(void)self;
 	/* The host has sent them before it asked. */
-	if (sffi__os_receive(sffi__worker.carry, &byte, 1, (int *)argument[0], &count,
+	if (sffi__os_receive(sffi__worker.socket, &byte, 1, (int *)argument[0], &count,
 			     MSG_DONTWAIT) != 1)
 		count = 0;
-	/* What a program opens is not close-on-exec unless it asks. */
+	/* As the host has them; they came close-on-exec. */
 	for (size_t i = 0; i < count; i++)
-		fcntl(((int *)argument[0])[i], F_SETFD, 0);
+		if (!(argument[2] & 1u << i))
+			fcntl(((int *)argument[0])[i], F_SETFD, 0);
 	result[0] = count;
 }
 
@@ -121,9 +151,12 @@ static void give_fds(struct lane_thread *self, const uint64_t argument[6], uint6
 {
 	const int *fds = (const int *)argument[0];
 	char byte = 0;
-	int error = sffi__os_send(sffi__worker.carry, &byte, 1, fds, argument[1]);
+	int error;
 
 	(void)self;
+	for (size_t i = 0; i < argument[1]; i++)
+		result[1] |= fcntl(fds[i], F_GETFD) & FD_CLOEXEC ? 1u << i : 0;
+	error = sffi__os_send(sffi__worker.socket, &byte, 1, fds, argument[1]);
 	result[0] = (uint64_t)-error;
 	for (size_t i = 0; !error && argument[2] && i < argument[1]; i++)
 		close(fds[i]);
@@ -135,7 +168,7 @@ static void close_fds(struct lane_thread *self, const uint64_t argument[6], uint
 
 	(void)self, (void)result;
 	for (size_t i = 0; i < argument[1]; i++)
-		sffi__os_close(fds[i]);
+		sffi__carried_close(fds[i]);
 }
 
 static void map(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
@@ -146,7 +179,7 @@ static void map(struct lane_thread *self, const uint64_t argument[6], uint64_t r
 	void *mapped;
 
 	(void)self;
-	if (sffi__os_receive(sffi__worker.carry, &byte, 1, &fd, &count, MSG_DONTWAIT) != 1 || !count) {
+	if (sffi__os_receive(sffi__worker.socket, &byte, 1, &fd, &count, MSG_DONTWAIT) != 1 || !count) {
 		result[0] = EBADF;
 		return;
 	}
@@ -167,6 +200,43 @@ static void copy(struct lane_thread *self, const uint64_t argument[6], uint64_t 
 							    (void *)argument[1], argument[2]);
 }
 
+static void thunks(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
+{
+	(void)self;
+	result[0] = (uint64_t)-sffi__thunks_make(argument[0], (uint32_t)argument[1], (uint32_t)argument[2]);
+}
+
+/* The pipe comes by the socket, unless all descriptors are the host's too. */
+static void notice(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
+{
+	unsigned lane = (unsigned)argument[0];
+	struct notice *to = &sffi__worker.guests_notice;
+	int fd = (int)argument[1];
+	size_t count = 1;
+	char byte;
+
+	(void)self;
+	if (fd >= 0)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	else if (sffi__os_receive(sffi__worker.socket, &byte, 1, &fd, &count, MSG_DONTWAIT) != 1 || !count)
+		fd = -1;
+	if (lane < LANES_MAX)
+		to = sffi__worker.lanes[lane] ? &sffi__worker.lanes[lane]->notice : NULL;
+	result[0] = fd < 0 || !to ? EBADF : (uint64_t)-sffi__notice_take(to, fd);
+}
+
+static void mirror(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
+{
+	(void)self, (void)result;
+	sffi__news_take((const struct worker_news *)argument[0]);
+}
+
+static void tell(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
+{
+	(void)self;
+	result[0] = sffi__news_give((char *)argument[0], argument[1]);
+}
+
 static operation *const operations[LANE_OPERATION_COUNT] = {
 	[LANE_LOAD] = load,
 	[LANE_UNLOAD] = unload,
@@ -177,6 +247,10 @@ static operation *const operations[LANE_OPERATION_COUNT] = {
 	[LANE_CLOSE_FDS] = close_fds,
 	[LANE_MAP] = map,
 	[LANE_COPY] = copy,
+	[LANE_THUNKS] = thunks,
+	[LANE_NOTICE] = notice,
+	[LANE_MIRROR] = mirror,
+	[LANE_TELL] = tell,
 };
 
 void sffi__lane_operate(struct lane_thread *self, const struct lane_request *request)

@@ -2,18 +2,30 @@
 #include "worker/peer.h"
 
 #include "error.h"
+#include "fault/capture.h"
 #include "os/os.h"
+#include "worker/orders.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/single_threaded.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Peers that nobody uses any more, but whose processes may still be ending: their zones are
+ * not to be dealt out again before. */
+static struct peer *ending;
+static _Atomic unsigned ending_count;
+static pthread_mutex_t ending_lock = PTHREAD_MUTEX_INITIALIZER;
+/* So many may wait for a time of leisure. */
+enum { ENDING_MOST = 8 };
 
 static struct worker_control *map_control(unsigned zone, int fd)
 {
@@ -21,20 +33,18 @@ static struct worker_control *map_control(unsigned zone, int fd)
 				    MAP_SHARED | MAP_FIXED_NOREPLACE, fd);
 
 	if (sffi__os_failed(mapped))
-		return NULL;
+		return mapped;
 	/* A child that the host forks must not post on the host's lanes. */
 	sffi__os_advise(mapped, WORKER_SHARED_SIZE, MADV_DONTFORK);
 	return mapped;
 }
 
-static void write_orders(struct peer *peer, const struct peer_request *request)
+static void write_control(struct peer *peer, const struct peer_request *request)
 {
 	struct worker_control *control = peer->control;
 	char *names = worker_library_names(control);
 	size_t used = 0, limit = sizeof control->library / sizeof *control->library;
 
-	control->zone_low = zone_low(peer->zone);
-	control->zone_high = control->zone_low + ZONE_SIZE;
 	control->arena_low = request->arena_low;
 	control->arena_size = request->arena_size;
 	control->generation = request->generation;
@@ -43,6 +53,9 @@ static void write_orders(struct peer *peer, const struct peer_request *request)
 	 * asks: it needs one. */
 	control->manager = !__libc_single_threaded && !request->options->one_thread;
 	peer->has_manager = control->manager;
+	control->thunks = request->thunks;
+	control->thunk_pages = request->thunk_pages;
+	peer->thunk_pages = request->thunk_pages;
 	/* What does not fit is loaded afterwards, like a library that is opened later. */
 	for (size_t i = 0; i < request->library_count && i < limit; i++) {
 		size_t length = strlen(request->libraries[i]) + 1;
@@ -56,67 +69,101 @@ static void write_orders(struct peer *peer, const struct peer_request *request)
 	peer->libraries = control->libraries;
 }
 
-static sffi_status spawn(struct peer *peer, const struct peer_request *request)
+/* What the worker is to have of the host, besides its memory. */
+static int send_orders(const struct peer *peer, const struct peer_request *request, int socket)
 {
-	int control_fd = sffi__os_memfd("safeffi-control", WORKER_SHARED_SIZE);
-	int sockets[2] = { -1, -1 };
-	struct spawn_request spawning = { .zone = peer->zone, .exec = peer->exec,
-					  .control_fd = control_fd, .arena_fd = request->arena_fd,
-					  .carry_fd = -1 };
-	sffi_status status = SFFI_OK;
+	struct worker_orders orders = { .host = getpid(), .share = peer->share, .unhurried = request->unhurried };
+	bool own_files = !(peer->share & SFFI_SHARE_FILES);
+	int directory = peer->share & SFFI_SHARE_CWD ? -1 : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int candidates[ORDER_FDS] = {
+		[ORDER_ARENA] = request->arena_fd,
+		[ORDER_STDIN] = own_files ? 0 : -1,
+		[ORDER_STDOUT] = own_files ? 1 : -1,
+		[ORDER_STDERR] = own_files ? 2 : -1,
+		[ORDER_DIRECTORY] = directory,
+	};
+	int fds[ORDER_FDS], error;
+	size_t count = 0;
 
-	if (control_fd < 0)
-		return sffi__fail_system(control_fd, "make a worker's control memory");
-	peer->control = map_control(peer->zone, control_fd);
-	if (!peer->control)
-		status = sffi__fail(SFFI_ENOMEM, "cannot map a worker's control memory at %#lx",
-				    (unsigned long)zone_low(peer->zone));
-	else if (!(peer->share & SFFI_SHARE_FILES) &&
-		 socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
-		status = sffi__fail_system(errno, "make a worker's socket");
-	if (!status) {
-		write_orders(peer, request);
-		for (int i = 0; i < 2 && sockets[i] >= 0; i++)
-			sockets[i] = sffi__os_move_high(sockets[i]);
-		peer->carry = sockets[0];
-		spawning.carry_fd = sockets[1];
-		status = sffi__zygote_spawn(peer->share, &spawning);
+	for (int i = 0; i < ORDER_FDS; i++) {
+		if (candidates[i] < 0 || fcntl(candidates[i], F_GETFD) < 0)
+			continue;
+		orders.fds |= 1u << i;
+		fds[count++] = candidates[i];
 	}
-	sffi__os_close(sockets[1]);
-	sffi__os_close(control_fd);
-	return status;
+	error = sffi__os_send(socket, &orders, sizeof orders, fds, count);
+	sffi__os_close(directory);
+	return error;
 }
 
-sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *request)
+/* The newcomer becomes the peer's. */
+static sffi_status adopt(struct peer *peer, const struct peer_request *request,
+			 const struct newcomer *newcomer)
 {
-	struct peer *peer;
-	sffi_status status = sffi__zygote_start(request->options->share);
-	int zone;
+	int error;
 
-	if (status)
-		return status;
-	sffi__peers_bury(false);
-	zone = sffi__zone_take(request->domain, request->generation);
-	if (zone < 0)
-		return sffi__fail(SFFI_ENOMEM, "%d workers are in use, which is the most", ZONES_MAX);
-	peer = calloc(1, sizeof *peer);
-	if (!peer) {
-		sffi__zone_release((unsigned)zone);
-		return sffi__fail(SFFI_ENOMEM, "out of memory for a worker");
+	peer->zone = newcomer->zone;
+	peer->status = sffi__worker_status(peer->zone);
+	peer->pid = newcomer->pid;
+	peer->pidfd = newcomer->pidfd;
+	peer->mirrored = newcomer->state;
+	/* The orders bring the directory as it is now; the program has no locale set. */
+	sffi__host_state_directory(&peer->mirrored);
+	if (peer->exec)
+		strcpy(peer->mirrored.locale, "C");
+	sffi__zone_assign(peer->zone, request->domain, request->generation);
+	peer->control = map_control(peer->zone, newcomer->control_fd);
+	sffi__os_close(newcomer->control_fd);
+	error = sffi__os_failed(peer->control);
+	if (error) {
+		peer->control = NULL;
+		sffi__os_close(newcomer->socket);
+		return sffi__fail_system(error, "map a worker's control memory");
 	}
+	write_control(peer, request);
+	error = send_orders(peer, request, newcomer->socket);
+	if (peer->share & SFFI_SHARE_FILES)
+		sffi__os_close(newcomer->socket);
+	else
+		peer->carry = newcomer->socket;
+	return error ? sffi__fail_system(error, "give a worker its orders") : SFFI_OK;
+}
+
+static struct peer *new_peer(const struct peer_request *request)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+
+	if (!peer)
+		return NULL;
 	peer->references = 1;
-	peer->zone = (unsigned)zone;
 	peer->share = request->options->share;
 	peer->exec = request->options->spawn == SFFI_SPAWN_EXEC;
 	peer->generation = request->generation;
 	peer->pidfd = peer->carry = -1;
-	peer->status = sffi__worker_status(peer->zone);
 	peer->next_lane = LANE_FIRST;
 	pthread_mutex_init(&peer->manager, NULL);
 	pthread_mutex_init(&peer->carry_lock, NULL);
-	status = spawn(peer, request);
+	pthread_mutex_init(&peer->mirror, NULL);
+	return peer;
+}
+
+sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *request)
+{
+	struct newcomer newcomer;
+	struct peer *peer = new_peer(request);
+	sffi_status status;
+
+	if (!peer)
+		return sffi__fail(SFFI_ENOMEM, "out of memory for a worker");
+	if (atomic_load(&ending_count) > ENDING_MOST)
+		sffi__peers_bury(false);
+	status = sffi__zygote_take(peer->share, peer->exec, &newcomer);
 	if (status) {
-		peer->spawned = true;
+		free(peer);
+		return status;
+	}
+	status = adopt(peer, request, &newcomer);
+	if (status) {
 		sffi__peer_release(peer);
 		return status;
 	}
@@ -124,23 +171,14 @@ sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *re
 	return SFFI_OK;
 }
 
-static sffi_status answered(struct peer *peer)
-{
-	if (peer->spawned)
-		return SFFI_OK;
-	peer->spawned = true;
-	return sffi__zygote_spawned(peer->share, peer->zone, &peer->pid, &peer->pidfd);
-}
-
 sffi_status sffi__peer_finish(struct peer *peer)
 {
 	enum { PATIENCE_MS = 60000, LOOK_MS = 50 };
 	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * 1000000ull;
-	sffi_status status = answered(peer);
 	uint32_t ready;
 
-	if (status)
-		return status;
+	if (!atomic_exchange(&peer->control->hurry, 1))
+		sffi__os_futex_wake(&peer->control->hurry, 1);
 	while ((ready = atomic_load(&peer->control->ready)) == WORKER_STARTING) {
 		uint64_t now = sffi__os_now_ns();
 
@@ -149,8 +187,9 @@ sffi_status sffi__peer_finish(struct peer *peer)
 		if (now > end)
 			return sffi__fail(SFFI_ETIMEOUT, "a worker did not start within %d s",
 					  PATIENCE_MS / 1000);
-		sffi__os_futex_wait_two(&peer->control->ready, ready, &peer->status->word,
-					WORKER_RUNNING, now + LOOK_MS * 1000000ull);
+		sffi__os_futex_wait_any((struct os_wait[]){ { &peer->control->ready, ready },
+							    { &peer->status->word, WORKER_RUNNING } },
+					2, now + LOOK_MS * 1000000ull);
 	}
 	if (ready == WORKER_READY)
 		return SFFI_OK;
@@ -166,6 +205,8 @@ void sffi__peer_retain(struct peer *peer)
 
 static void free_peer(struct peer *peer)
 {
+	if (peer->fault)
+		sffi__fault_settle(peer->fault);
 	if (peer->control)
 		sffi__os_unmap(peer->control, WORKER_SHARED_SIZE);
 	sffi__os_close(peer->pidfd);
@@ -174,29 +215,58 @@ static void free_peer(struct peer *peer)
 	sffi__zone_release(peer->zone);
 	pthread_mutex_destroy(&peer->manager);
 	pthread_mutex_destroy(&peer->carry_lock);
+	pthread_mutex_destroy(&peer->mirror);
+	sffi__host_state_free(&peer->mirrored);
 	free(peer);
 }
 
-/* Peers that nobody uses any more, but whose processes may still be ending: their zones are
- * not to be dealt out again before. */
-static struct peer *ending;
-static pthread_mutex_t ending_lock = PTHREAD_MUTEX_INITIALIZER;
+/* It does not linger any more. */
+static void end_now(struct peer *peer)
+{
+	if (!peer->lingers)
+		return;
+	if (peer->fault)
+		sffi__fault_settle(peer->fault);
+	peer->lingers = false;
+	sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
+}
+
+void sffi__peers_lock(void)
+{
+	pthread_mutex_lock(&ending_lock);
+}
+
+void sffi__peers_unlock(void)
+{
+	pthread_mutex_unlock(&ending_lock);
+}
+
+/* It may have put itself behind everybody else: see hold_still. Somebody waits for its end. */
+static void hurry(const struct peer *peer)
+{
+	static const struct sched_param normal;
+
+	sched_setscheduler(peer->pid, SCHED_OTHER, &normal);
+}
 
 static bool has_ended(struct peer *peer, bool wait)
 {
 	while (peer->pidfd >= 0 && !sffi__os_pidfd_dead(peer->pidfd)) {
 		if (!wait)
 			return false;
+		end_now(peer);
 		sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
-		sffi__os_futex_wait(&peer->status->word, WORKER_ABANDONED,
+		hurry(peer);
+		sffi__os_futex_wait(&peer->status->word, atomic_load(&peer->status->word),
 				    sffi__os_now_ns() + 1000000);
 	}
 	return true;
 }
 
-void sffi__peers_bury(bool wait)
+size_t sffi__peers_bury(bool wait)
 {
 	struct peer **link = &ending;
+	size_t left = 0;
 
 	pthread_mutex_lock(&ending_lock);
 	while (*link) {
@@ -204,11 +274,23 @@ void sffi__peers_bury(bool wait)
 
 		if (!has_ended(peer, wait)) {
 			link = &peer->next;
+			left++;
 			continue;
 		}
 		*link = peer->next;
+		atomic_fetch_sub(&ending_count, 1);
 		free_peer(peer);
 	}
+	pthread_mutex_unlock(&ending_lock);
+	return left;
+}
+
+/* One may linger; were each crash followed by the next at once, they would become many. */
+static void end_lingering(void)
+{
+	pthread_mutex_lock(&ending_lock);
+	for (struct peer *peer = ending; peer; peer = peer->next)
+		end_now(peer);
 	pthread_mutex_unlock(&ending_lock);
 }
 
@@ -216,24 +298,91 @@ void sffi__peer_release(struct peer *peer)
 {
 	if (!peer || atomic_fetch_sub(&peer->references, 1) > 1)
 		return;
-	if (!answered(peer))
-		sffi__peer_abandon(peer, false);
+	if (peer->status && atomic_load(&peer->status->word) == WORKER_RUNNING)
+		sffi__peer_abandon(peer, END_NOW);
 	pthread_mutex_lock(&ending_lock);
 	peer->next = ending;
 	ending = peer;
+	atomic_fetch_add(&ending_count, 1);
 	pthread_mutex_unlock(&ending_lock);
 }
 
-void sffi__peer_abandon(struct peer *peer, bool keep_for_debugger)
+void sffi__peer_abandon(struct peer *peer, enum peer_end end)
 {
-	uint32_t running = WORKER_RUNNING;
+	uint32_t state = WORKER_RUNNING;
+	uint32_t left = end == END_AT_LEISURE ? WORKER_LEFT : WORKER_ABANDONED;
 
-	if (answered(peer))
-		return;
-	sffi__os_pidfd_signal(peer->pidfd, keep_for_debugger ? SIGSTOP : SIGKILL);
+	end_lingering();
 	sffi__zone_stale(peer->zone);
-	atomic_compare_exchange_strong(&peer->status->word, &running, WORKER_ABANDONED);
+	peer->lingers = atomic_compare_exchange_strong(&peer->status->word, &state, left) &&
+			left == WORKER_LEFT;
+	/* The timer last: it is to find what was left. */
+	if (peer->lingers && !sffi__zygote_end_at_leisure(peer->share)) {
+		atomic_store(&peer->status->word, WORKER_ABANDONED);
+		peer->lingers = false;
+	}
+	if (!peer->lingers)
+		sffi__os_pidfd_signal(peer->pidfd, end == END_NEVER ? SIGSTOP : SIGKILL);
 	sffi__os_futex_wake(&peer->status->word, INT_MAX);
+}
+
+static char *read_maps(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/%d/maps", pid);
+	return sffi__os_read_file(path);
+}
+
+char *sffi__peer_maps(struct peer *peer)
+{
+	enum { PATIENCE_MS = 10000 };
+	struct pollfd end = { .fd = peer->pidfd, .events = POLLIN };
+	uint32_t left = WORKER_LEFT;
+	char *text;
+
+	if (!peer->lingers)
+		return read_maps(peer->pid);
+	if (atomic_compare_exchange_strong(&peer->status->word, &left, WORKER_ABANDONED)) {
+		text = read_maps(peer->pid);
+		sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
+		return text;
+	}
+	/* The zygote is at it, or was: it has kept them. */
+	if (!sffi__os_pidfd_dead(peer->pidfd))
+		hurry(peer);
+	if (poll(&end, 1, PATIENCE_MS) <= 0)
+		return NULL;
+	return sffi__zygote_maps(peer->zone);
+}
+
+/* Bits that the callee may have garbled: a guest that does not wait is found out later. */
+bool sffi__peer_has_guest(const struct peer *peer)
+{
+	return atomic_load(&peer->control->guests) & ~atomic_load(&peer->guests);
+}
+
+int sffi__peer_take_guest(struct peer *peer)
+{
+	for (;;) {
+		uint64_t taken = atomic_load(&peer->guests);
+		uint64_t waiting = atomic_load(&peer->control->guests) & ~taken;
+		unsigned guest;
+
+		if (!waiting)
+			return -1;
+		guest = (unsigned)__builtin_ctzll(waiting);
+		if (!atomic_compare_exchange_strong(&peer->guests, &taken,
+						    taken | UINT64_C(1) << guest))
+			continue;
+		atomic_fetch_and(&peer->control->guests, ~(UINT64_C(1) << guest));
+		return (int)guest;
+	}
+}
+
+void sffi__peer_leave_guest(struct peer *peer, unsigned guest)
+{
+	atomic_fetch_and(&peer->guests, ~(UINT64_C(1) << guest));
 }
 
 bool sffi__peer_replaced(const struct peer *peer)

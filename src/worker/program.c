@@ -4,7 +4,6 @@
 #include "worker/worker.h"
 
 #include "fault/handler.h"
-#include "memory/zone.h"
 #include "worker/zygote_protocol.h"
 
 #include <fcntl.h>
@@ -15,14 +14,10 @@
 
 int main(int argc, char **argv)
 {
-	struct worker_start start = {
-		.control_fd = PROGRAM_FD_CONTROL,
-		.arena_fd = PROGRAM_FD_ARENA,
-		.carry_fd = PROGRAM_FD_CARRY,
-	};
-	unsigned zone = argc == 2 ? (unsigned)strtoul(argv[1], NULL, 10) : ZONES_MAX;
+	struct worker_start start = { .control_fd = PROGRAM_FD_CONTROL, .socket = PROGRAM_FD_SOCKET };
+	unsigned zone = argc >= 2 ? (unsigned)strtoul(argv[1], NULL, 10) : ZONES_MAX;
 
-	if (zone >= ZONES_MAX || fcntl(PROGRAM_FD_CARRY, F_GETFD) < 0) {
+	if (zone >= ZONES_MAX || fcntl(PROGRAM_FD_SOCKET, F_GETFD) < 0) {
 		fprintf(stderr, "%s: started by libsafeffi for SFFI_SPAWN_EXEC, not by hand\n",
 			WORKER_NAME);
 		return 2;
@@ -31,9 +26,10 @@ int main(int argc, char **argv)
 	/* The zygote never changes; a parent of 1 means that it was gone before the prctl. */
 	if (getppid() == 1)
 		return 0;
-	fcntl(PROGRAM_FD_CARRY, F_SETFD, FD_CLOEXEC);
-	start.zone_low = zone_low(zone);
-	start.zone_high = start.zone_low + ZONE_SIZE;
+	fcntl(PROGRAM_FD_SOCKET, F_SETFD, FD_CLOEXEC);
+	prctl(PR_SET_NAME, RESERVE_NAME);
+	start.zone = zone;
+	start.at_leisure = argc > 2;
 	sffi__fault_handlers_install();
 	if (sffi__address_space_fill())
 		return 126;

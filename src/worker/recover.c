@@ -2,6 +2,9 @@
 #include "worker/recover.h"
 
 #include "error.h"
+#include "fault/tell.h"
+#include "memory/callbacks.h"
+#include "worker/notifier.h"
 #include "os/os.h"
 
 #include <stdlib.h>
@@ -9,17 +12,20 @@
 
 /* ---- up ------------------------------------------------------------------------ */
 
-/* Asks for a worker of the given generation. The domain's lock is held. */
-static sffi_status begin(sffi_domain *domain, uint64_t generation, struct peer **peer)
+/* Asks for a worker of the next generation. The domain's lock is held. */
+static sffi_status begin(sffi_domain *domain, bool is_spare, struct peer **peer)
 {
 	const char **names = calloc(domain->library_count + 1, sizeof *names);
 	struct peer_request request = {
 		.domain = domain,
-		.generation = generation,
+		.generation = domain->generation + 1,
+		.unhurried = is_spare,
 		.arena_fd = sffi__arena_fd(domain->arena),
 		.arena_low = sffi__arena_low(domain->arena),
 		.arena_size = sffi__arena_size(domain->arena),
 		.options = &domain->options,
+		.thunks = sffi__callbacks_low(domain->callbacks),
+		.thunk_pages = sffi__callbacks_pages(domain->callbacks),
 		.libraries = names,
 		.library_count = domain->library_count,
 	};
@@ -54,12 +60,25 @@ sffi_status sffi__worker_map_lent(struct peer *peer, const struct lent *lent)
 	int failed;
 
 	pthread_mutex_lock(&peer->manager);
+	pthread_mutex_lock(&peer->carry_lock);
 	failed = sffi__os_send(peer->carry, &byte, 1, &lent->fd, 1);
 	if (!failed && sffi__lane_manage(peer, LANE_MAP, argument, &error) != LANE_DONE)
 		failed = -1;
+	pthread_mutex_unlock(&peer->carry_lock);
 	pthread_mutex_unlock(&peer->manager);
 	if (failed || error)
 		return sffi__fail_system(failed ? failed : (int)error, "map lent memory in the worker");
+	return SFFI_OK;
+}
+
+static sffi_status check_open(const sffi_domain *domain)
+{
+	if (domain->closed)
+		return sffi__fail(SFFI_ECLOSED, "the domain is closed");
+	if (domain->stopped)
+		return sffi__fail(SFFI_ECLOSED, "the domain stopped after a fault, as its options ask "
+						"(SFFI_ON_FAULT_STOP); sffi_domain_restart starts it "
+						"again");
 	return SFFI_OK;
 }
 
@@ -67,8 +86,30 @@ static void begin_spare(sffi_domain *domain)
 {
 	/* It is an optimization: without it the next replacement takes longer. */
 	if (domain->options.spare && !domain->spare &&
-	    begin(domain, domain->generation + 1, &domain->spare))
+	    begin(domain, true, &domain->spare))
 		domain->spare = NULL;
+}
+
+/* What need not be done while somebody waits for the next call: another spare, and the
+ * burial of those that went before. */
+static void put_off_chores(sffi_domain *domain)
+{
+	enum { LEISURE_NS = 1000000 };
+
+	atomic_store(&domain->chores_due, sffi__os_now_ns() + LEISURE_NS);
+}
+
+void sffi__worker_chores(sffi_domain *domain)
+{
+	if (sffi__os_now_ns() < atomic_load(&domain->chores_due) ||
+	    pthread_mutex_trylock(&domain->lock))
+		return;
+	atomic_store(&domain->chores_due, 0);
+	if (!check_open(domain) && atomic_load(&domain->peer))
+		begin_spare(domain);
+	if (sffi__peers_bury(false))
+		put_off_chores(domain);
+	pthread_mutex_unlock(&domain->lock);
 }
 
 void sffi__spare_renew(sffi_domain *domain)
@@ -95,7 +136,7 @@ static sffi_status next_peer(sffi_domain *domain, struct peer **result)
 		}
 		sffi__peer_release(peer);
 	}
-	status = begin(domain, domain->generation + 1, &peer);
+	status = begin(domain, false, &peer);
 	if (status)
 		return status;
 	status = sffi__peer_finish(peer);
@@ -128,8 +169,30 @@ static sffi_status bring_up(sffi_domain *domain)
 	domain->generation++;
 	take_handles(domain, peer);
 	atomic_store(&domain->peer, peer);
-	begin_spare(domain);
+	/* Without its end of the pipe its guests wait until somebody calls. */
+	if (domain->notifier)
+		sffi__notifier_give(domain->notifier, peer, LANES_MAX, false);
+	put_off_chores(domain);
 	return SFFI_OK;
+}
+
+sffi_status sffi__domain_notifier(sffi_domain *domain)
+{
+	struct peer *peer = atomic_load(&domain->peer);
+	sffi_status status;
+
+	if (!domain->notifier) {
+		domain->notifier = malloc(sizeof *domain->notifier);
+		if (!domain->notifier)
+			return sffi__fail(SFFI_ENOMEM, "out of memory for a domain's pipe");
+		sffi__notifier_init(domain->notifier);
+	}
+	status = sffi__notifier_open(domain->notifier);
+	if (!status && peer)
+		status = sffi__notifier_give(domain->notifier, peer, LANES_MAX, false);
+	if (!status && peer && sffi__peer_has_guest(peer))
+		sffi__notifier_ring(domain->notifier);
+	return status;
 }
 
 /* ---- down ----------------------------------------------------------------------- */
@@ -149,6 +212,8 @@ static bool hold(sffi_domain *domain, struct peer *peer)
 /* The worker is given up because of the fault, which is taken over. */
 static void bring_down(sffi_domain *domain, struct peer *peer, sffi_fault *fault)
 {
+	/* A worker that holds still does no harm while it waits for its end. */
+	bool still = atomic_load(&peer->control->faulted) && peer->control->fault.alone && !peer->share;
 	bool held = fault && domain->options.on_fault == SFFI_ON_FAULT_HOLD &&
 		    !sffi__os_pidfd_dead(peer->pidfd) && hold(domain, peer);
 
@@ -156,7 +221,9 @@ static void bring_down(sffi_domain *domain, struct peer *peer, sffi_fault *fault
 		fault->held = held;
 	peer->fault = fault;
 	atomic_store(&domain->peer, NULL);
-	sffi__peer_abandon(peer, held);
+	if (fault && (held || !still))
+		sffi__fault_maps(fault);
+	sffi__peer_abandon(peer, held ? END_NEVER : still ? END_AT_LEISURE : END_NOW);
 	sffi__peer_release(peer);
 	if (domain->options.on_fault == SFFI_ON_FAULT_STOP)
 		domain->stopped = true;
@@ -168,20 +235,58 @@ static void on_start(sffi_domain *domain)
 		domain->options.on_start(domain, domain->generation, domain->options.data);
 }
 
-static sffi_status check_open(const sffi_domain *domain)
+/* Whether the thread of another lane is about to take the worker's end down as its own. Who
+ * faulted is in the record; a worker that ended without one, by _exit or SIGKILL, does not
+ * say whose callee it was: of several calls in work, the one made last is most likely. */
+static bool culprit_comes(const struct peer *peer, const struct lane *lane)
 {
-	if (domain->closed)
-		return sffi__fail(SFFI_ECLOSED, "the domain is closed");
-	if (domain->stopped)
-		return sffi__fail(SFFI_ECLOSED, "the domain stopped after a fault, as its options ask "
-						"(SFFI_ON_FAULT_STOP); sffi_domain_restart starts it "
-						"again");
-	return SFFI_OK;
+	const void *latest = atomic_load(&peer->latest);
+	uint32_t index;
+
+	if (!atomic_load(&peer->control->faulted))
+		return latest && latest != lane;
+	index = peer->control->fault.lane;
+	/* With one_thread, all threads of the host's have the same lane of the worker's. */
+	if (lane->peer == peer && lane->index == index)
+		return lane->work.domain->options.one_thread && latest && latest != lane;
+	return index < LANES_MAX && atomic_load(&peer->attached[index]);
+}
+
+/* The record is the callee's to overwrite, so there is an end to the patience. True: another
+ * thread has taken the worker down. */
+static bool let_culprit_first(sffi_domain *domain, const struct peer *peer, const struct lane *lane)
+{
+	enum { PATIENCE_MS = 1000 };
+	uint64_t now = sffi__os_now_ns(), end = now + PATIENCE_MS * 1000000ull;
+
+	for (; now < end && atomic_load(&domain->peer) == peer && culprit_comes(peer, lane);
+	     now = sffi__os_now_ns())
+		sffi__os_futex_wait(&peer->status->word, atomic_load(&peer->status->word),
+				    now + 1000000);
+	return atomic_load(&domain->peer) != peer;
+}
+
+/* The domain's worker. If it does not serve any more, the thread that it failed takes it down
+ * first; the domain's lock, which is held, is let go meanwhile. */
+static struct peer *current(sffi_domain *domain, const struct lane *lane)
+{
+	struct peer *peer;
+	bool another = true;
+
+	/* The next one may have faulted, too, before this thread's turn. */
+	while (another && (peer = atomic_load(&domain->peer)) && !peer_serves(peer)) {
+		sffi__peer_retain(peer);
+		pthread_mutex_unlock(&domain->lock);
+		another = let_culprit_first(domain, peer, lane);
+		pthread_mutex_lock(&domain->lock);
+		sffi__peer_release(peer);
+	}
+	return atomic_load(&domain->peer);
 }
 
 sffi_status sffi__worker_ready(struct lane *lane)
 {
-	sffi_domain *domain = lane->domain;
+	sffi_domain *domain = lane->work.domain;
 	bool started = false;
 	struct peer *peer = atomic_load_explicit(&domain->peer, memory_order_acquire);
 	sffi_status status;
@@ -189,10 +294,10 @@ sffi_status sffi__worker_ready(struct lane *lane)
 	if (peer && peer == lane->peer && peer_serves(peer))
 		return SFFI_OK;
 	pthread_mutex_lock(&domain->lock);
+	peer = current(domain, lane);
 	status = check_open(domain);
-	peer = atomic_load(&domain->peer);
 	if (!status && peer && !peer_serves(peer)) {
-		struct fault_scene nobody = { .doing = "nothing: no call was in work" };
+		struct fault_scene nobody = { 0 };
 		sffi_fault *fault = sffi__fault_capture(peer, LANE_WORKER_DIED, &nobody);
 
 		sffi__set_last_fault(sffi_fault_retain(fault));
@@ -216,65 +321,49 @@ static sffi_status status_of(enum lane_outcome outcome)
 	return outcome == LANE_TIMED_OUT ? SFFI_ETIMEOUT : SFFI_EFAULT;
 }
 
-static sffi_status tell(sffi_status status, const sffi_fault *fault, const struct fault_scene *scene)
-{
-	const char *what = scene->function ? scene->function->name : scene->doing;
-	char summary[512] = "the worker ended";
-
-	if (fault)
-		sffi__fault_summarize(fault, summary, sizeof summary);
-	if (status == SFFI_ECOLLATERAL)
-		return sffi__fail(status, "%s was in work when %s brought the worker down: %s", what,
-				  fault && *fault->call ? fault->call : "something else", summary);
-	return sffi__fail(status, "%s: %s", what, summary);
-}
-
-/* A worker that ended without a word, by _exit or SIGKILL, does not say whose callee it was.
- * Of several calls in flight the one made last is most likely; the others give its thread
- * time to take the fault down as its own. */
-static void let_culprit_first(const struct lane *lane)
-{
-	enum { PATIENCE_MS = 50 };
-	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * 1000000ull;
-	struct peer *peer = lane->peer;
-
-	if (atomic_load(&peer->control->faulted) || atomic_load(&peer->latest) == lane)
-		return;
-	while (atomic_load(&lane->domain->peer) == peer && sffi__os_now_ns() < end)
-		sffi__os_futex_wait(&peer->status->word, atomic_load(&peer->status->word),
-				    sffi__os_now_ns() + 1000000);
-}
-
 sffi_status sffi__worker_failed(struct lane *lane, enum lane_outcome outcome,
 				const struct fault_scene *scene)
 {
-	sffi_domain *domain = lane->domain;
+	sffi_domain *domain = lane->work.domain;
 	struct peer *peer = lane->peer;
-	sffi_status status = SFFI_ECOLLATERAL, next = SFFI_OK;
-	bool started = false;
-	char sentence[1024];
+	sffi_status status = SFFI_ECOLLATERAL;
+	bool started = false, closed;
+	sffi_fault *fault;
 
-	if (outcome == LANE_WORKER_DIED)
-		let_culprit_first(lane);
+	/* Of a worker that stands there is no culprit but this call. */
+	if (outcome == LANE_WORKER_DIED || (outcome != LANE_CALLEE_FAULTED && !peer_serves(peer)))
+		let_culprit_first(domain, peer, lane);
 	pthread_mutex_lock(&domain->lock);
 	if (atomic_load(&domain->peer) == peer && !peer->fault) {
 		status = status_of(outcome);
 		bring_down(domain, peer, sffi__fault_capture(peer, outcome, scene));
 	}
-	sffi__set_last_fault(sffi_fault_retain(peer->fault));
-	status = domain->closed ? sffi__fail(SFFI_ECLOSED, "the domain was closed during the call")
-				: tell(status, peer->fault, scene);
-	snprintf(sentence, sizeof sentence, "%s", sffi_error());
-	if (!domain->closed && !domain->stopped && !atomic_load(&domain->peer)) {
-		next = bring_up(domain);
-		started = !next;
-	}
-	if (!next && atomic_load(&domain->peer))
+	fault = sffi_fault_retain(peer->fault);
+	sffi__set_last_fault(sffi_fault_retain(fault));
+	if (!domain->closed && !domain->stopped && !atomic_load(&domain->peer))
+		started = !bring_up(domain);
+	if (atomic_load(&domain->peer))
 		sffi__lane_attach(lane, atomic_load(&domain->peer));
+	closed = domain->closed;
 	pthread_mutex_unlock(&domain->lock);
 	if (started)
 		on_start(domain);
-	return sffi__fail(status, "%s", sentence);
+	status = closed ? sffi__fail(SFFI_ECLOSED, "the domain was closed during the call")
+			: sffi__fault_tell(status, fault, scene->function ? scene->function->name
+								    : scene->doing ? scene->doing
+										   : "a call");
+	sffi_fault_release(&fault);
+	return status;
+}
+
+void sffi__worker_cancel(sffi_domain *domain, struct peer *peer, const sffi_function *function)
+{
+	struct fault_scene scene = { .function = function, .doing = "a call" };
+
+	pthread_mutex_lock(&domain->lock);
+	if (atomic_load(&domain->peer) == peer && !peer->fault)
+		bring_down(domain, peer, sffi__fault_capture(peer, LANE_CANCELED, &scene));
+	pthread_mutex_unlock(&domain->lock);
 }
 
 /* ---- a domain's beginning and end --------------------------------------------------- */
@@ -285,6 +374,8 @@ sffi_status sffi__workers_open(sffi_domain *domain)
 
 	pthread_mutex_lock(&domain->lock);
 	status = bring_up(domain);
+	if (!status)
+		begin_spare(domain);
 	pthread_mutex_unlock(&domain->lock);
 	if (!status)
 		on_start(domain);
@@ -301,7 +392,7 @@ sffi_status sffi__workers_restart(sffi_domain *domain)
 	peer = atomic_load(&domain->peer);
 	if (peer) {
 		atomic_store(&domain->peer, NULL);
-		sffi__peer_abandon(peer, false);
+		sffi__peer_abandon(peer, END_NOW);
 		sffi__peer_release(peer);
 	}
 	status = domain->closed ? check_open(domain) : bring_up(domain);
@@ -319,7 +410,7 @@ void sffi__workers_close(sffi_domain *domain)
 	domain->closed = true;
 	peer = atomic_exchange(&domain->peer, NULL);
 	if (peer)
-		sffi__peer_abandon(peer, false);
+		sffi__peer_abandon(peer, END_NOW);
 	sffi__peer_release(peer);
 	sffi__peer_release(domain->spare);
 	domain->spare = NULL;

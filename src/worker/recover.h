@@ -17,6 +17,16 @@ sffi_status sffi__worker_ready(struct lane *);
  * what the call is to return. */
 sffi_status sffi__worker_failed(struct lane *, enum lane_outcome, const struct fault_scene *);
 
+/* The host gives up a call in the worker, which may be in it for ever. */
+void sffi__worker_cancel(sffi_domain *, struct peer *, const sffi_function *);
+
+/* Sees to it that the domain has a pipe for upcalls without a call, and the worker its end;
+ * the domain's lock is held. */
+sffi_status sffi__domain_notifier(sffi_domain *);
+
+/* Does what was put off; called when chores_due is not zero. */
+void sffi__worker_chores(sffi_domain *);
+
 sffi_status sffi__worker_map_lent(struct peer *, const struct lent *);
 
 /* After the list of libraries changed: a spare has the old one. */

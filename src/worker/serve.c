@@ -50,35 +50,47 @@ struct lane_thread *sffi__lane_thread_new(unsigned lane)
 	self->alternate_size = ALTERNATE_STACK;
 	self->stack = low + PAGE + ALTERNATE_STACK + PAGE;
 	self->stack_size = stack;
+	atomic_store(&self->notice.fd, -1);
 	sffi__worker.lanes[lane] = self;
 	return self;
 }
 
+/* Every call's stack lies a little lower than the last one's: see enter.S. */
+static uint64_t skew(const struct lane_thread *self)
+{
+	return (self->depth ? 0 : CLEAR) + self->sequence % SKEWS * 16;
+}
+
 static void call(struct lane_thread *self, const struct lane_request *request)
 {
-	/* Every call's stack lies a little lower than the last one's: see enter.S. */
-	self->guard.skew = CLEAR + self->sequence % SKEWS * 16;
+	self->guard.skew = skew(self);
 	errno = 0;
 	sffi__enter(&request->frame, &self->guard);
 }
 
 static void batch(struct lane_thread *self, const struct lane_request *request)
 {
-	const struct call_frame *frames = (const void *)request->frame.integer[0];
-	struct call_result *results = (void *)request->frame.integer[1];
+	const char *frames = (const char *)request->frame.integer[0];
+	char *results = (char *)request->frame.integer[1];
 	int32_t *errors = (void *)request->frame.integer[2];
 	size_t count = request->frame.integer[3];
 	/* Which call was in work when one faults: the host reads it. */
 	_Atomic uint64_t *progress = (void *)request->frame.integer[4];
+	size_t frame_size = (uint32_t)request->frame.integer[5];
+	size_t result_size = request->frame.integer[5] >> 32;
 
-	self->guard.skew = CLEAR + self->sequence % SKEWS * 16;
+	self->guard.skew = skew(self);
+	self->abandoned = false;
 	for (size_t i = 0; i < count; i++) {
 		atomic_store_explicit(progress, i, memory_order_relaxed);
 		errno = 0;
-		sffi__enter(&frames[i], &self->guard);
+		sffi__enter((const void *)(frames + i * frame_size), &self->guard);
 		if (!worker_is_self())
 			_exit(0);
-		results[i] = self->result;
+		if (self->abandoned)
+			break;
+		abi_result_copy((void *)(results + i * result_size), &self->result,
+				self->guard.wide_result);
 		errors[i] = errno;
 	}
 	errno = 0;
@@ -102,7 +114,7 @@ static void wait_for_request(struct lane_thread *self, const struct lane_side *s
 	lane_sleep_end(side);
 }
 
-void sffi__lane_serve(struct lane_thread *self)
+enum lane_operation sffi__lane_converse(struct lane_thread *self)
 {
 	struct lane_request *request = &self->slot->request;
 	struct lane_reply *reply = &self->slot->reply;
@@ -114,27 +126,44 @@ void sffi__lane_serve(struct lane_thread *self)
 		.spin_ns = self->lane == LANE_MANAGER ? 0 : sffi__worker.control->spin_ns,
 	};
 
-	self->slot->progress.tid = (uint32_t)sffi__os_gettid();
 	for (;;) {
+		unsigned operation;
+
 		wait_for_request(self, &side, self->sequence + 1);
 		self->sequence++;
 		self->slot->progress.started = self->sequence;
+		operation = request->operation;
+		if (operation == LANE_END || (self->depth && operation >= LANE_ANSWER))
+			return operation;
 		atomic_store_explicit(&self->busy, 1, memory_order_relaxed);
-		if (request->operation == LANE_END)
-			return;
-		if (request->operation == LANE_CALL)
+		if (operation == LANE_CALL)
 			call(self, request);
-		else if (request->operation == LANE_BATCH)
+		else if (operation == LANE_BATCH)
 			batch(self, request);
 		else
 			sffi__lane_operate(self, request);
 		/* A callee may fork, and both return: only one of them is the worker. */
 		if (!worker_is_self())
 			_exit(0);
-		atomic_store_explicit(&self->busy, 0, memory_order_relaxed);
-		reply->result = self->result;
+		if (self->leaving)
+			return LANE_END;
+		if (output_waits_here())
+			sffi__output_flush();
+		if (sffi__worker.shares && operation < LANE_MIRROR)
+			sffi__news_look();
+		if (!self->depth)
+			atomic_store_explicit(&self->busy, 0, memory_order_relaxed);
+		abi_result_copy(&reply->result, &self->result, self->guard.wide_result);
 		reply->error = errno;
 		reply->event = LANE_RETURNED;
 		sffi__lane_post(&reply->post, self->sequence, &request->sleeping);
+		sffi__notice_give(&self->notice);
 	}
+}
+
+void sffi__lane_serve(struct lane_thread *self)
+{
+	self->slot->progress.tid = (uint32_t)sffi__os_gettid();
+	sffi__lane_note_self(self);
+	sffi__lane_converse(self);
 }

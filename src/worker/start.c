@@ -3,6 +3,7 @@
 #include "worker/worker.h"
 
 #include "fault/handler.h"
+#include "memory/zone.h"
 #include "os/os.h"
 
 #include <dlfcn.h>
@@ -19,50 +20,30 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-struct worker sffi__worker = { .carry = -1 };
-
-static _Noreturn void give_up(const char *what, int error)
-{
-	char text[160];
-	int length = snprintf(text, sizeof text, "safeffi: a worker cannot %s: %s\n", what,
-			      strerror(-error));
-
-	if (write(2, text, (size_t)length) < 0)
-		_exit(126);
-	_exit(126);
-}
+struct worker sffi__worker = { .socket = -1, .guests_notice.fd = -1 };
 
 /* The zone becomes the only free range, with the shared memory at its low end. */
-static void map_shared(const struct worker_start *start)
+static void map_control(const struct worker_start *start)
 {
-	void *low = (void *)start->zone_low;
-	struct worker_control *control;
+	char *low = (char *)zone_low(start->zone);
 	void *mapped;
 	int error;
 
-	error = sffi__os_unmap(low, start->zone_high - start->zone_low);
+	error = sffi__os_unmap(low, ZONE_SIZE);
 	if (error)
-		give_up("open its zone", error);
+		sffi__worker_give_up("open its zone", error);
 	mapped = sffi__os_map(low, WORKER_SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 			      start->control_fd);
 	error = sffi__os_failed(mapped);
 	if (error)
-		give_up("map its control memory", error);
-	control = mapped;
-	mapped = sffi__os_map((void *)control->arena_low, control->arena_size, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_FIXED, start->arena_fd);
-	error = sffi__os_failed(mapped);
-	if (error)
-		give_up("map its arena", error);
+		sffi__worker_give_up("map its control memory", error);
 	/* A child that a callee forks cannot post here. The next page is never mapped: what a
 	 * pointer that must not be followed points to. */
 	sffi__os_advise(low, WORKER_SHARED_SIZE, MADV_DONTFORK);
-	mapped = sffi__os_map((char *)low + WORKER_SHARED_SIZE, 4096, PROT_NONE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
-	sffi__worker.control = control;
-	sffi__worker.carry = start->carry_fd;
+	sffi__os_map(low + WORKER_SHARED_SIZE, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		     -1);
+	sffi__worker.control = mapped;
 	sffi__os_close(start->control_fd);
-	sffi__os_close(start->arena_fd);
 }
 
 static void make_mark(void)
@@ -71,7 +52,7 @@ static void make_mark(void)
 				     -1);
 
 	if (sffi__os_failed(mark))
-		give_up("allocate a page", sffi__os_failed(mark));
+		sffi__worker_give_up("allocate a page", sffi__os_failed(mark));
 	sffi__os_advise(mark, 4096, MADV_WIPEONFORK);
 	*mark = 1;
 	sffi__worker.mark = mark;
@@ -99,6 +80,25 @@ static enum worker_ready load_libraries(struct worker_control *control)
 	return WORKER_READY;
 }
 
+/* The first time that something is done, the kernel brings the memory for it. What every
+ * worker does can be done beforehand, while nobody waits. */
+static __attribute__((noinline)) void warm_up(struct lane_thread *self)
+{
+	enum { PAGE = 4096, DEEP = 16 * 1024 };
+	volatile char deep[DEEP];
+	void *library = dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
+
+	if (library) {
+		dlsym(library, "cos");
+		dlclose(library);
+	}
+	for (size_t i = 0; i < DEEP; i += PAGE)
+		(void)deep[i];
+	for (size_t i = 1; i <= 2; i++)
+		((volatile char *)self->alternate_stack)[self->alternate_size - i * PAGE] = 0;
+	*(volatile uint8_t *)&self->slot->reply.event = LANE_RETURNED;
+}
+
 static void serve_main(void *lane)
 {
 	struct lane_thread *self = lane;
@@ -107,7 +107,12 @@ static void serve_main(void *lane)
 	enum worker_ready ready;
 
 	sffi__fault_thread_begin(self);
+	if (sffi__worker.at_leisure)
+		warm_up(self);
+	sffi__worker_adopt(sffi__worker.socket);
 	atomic_store(&self->busy, 1); /* a crashing constructor is lane 0's fault */
+	if (control->thunk_pages)
+		sffi__thunks_make(control->thunks, 0, control->thunk_pages);
 	ready = load_libraries(control);
 	atomic_store(&self->busy, 0);
 	if (ready == WORKER_READY && control->manager)
@@ -123,11 +128,15 @@ void sffi__worker_main(const struct worker_start *start)
 	struct lane_thread *main_lane;
 	sigset_t faults;
 
-	map_shared(start);
+	map_control(start);
+	sffi__worker.at_leisure = start->at_leisure;
+	/* Out of the way of what the callee opens. */
+	sffi__worker.socket = sffi__os_move_high(start->socket);
 	make_mark();
+	sffi__signals_forward();
 	main_lane = sffi__lane_thread_new(0);
 	if (!main_lane)
-		give_up("allocate its main stack", -ENOMEM);
+		sffi__worker_give_up("allocate its main stack", -ENOMEM);
 	sffi__fault_signals(&faults);
 	pthread_sigmask(SIG_UNBLOCK, &faults, NULL);
 	main_lane->thread = pthread_self();

@@ -3,6 +3,7 @@
 #include "worker/zygote.h"
 
 #include "error.h"
+#include "fault/capture.h"
 #include "memory/region.h"
 #include "os/os.h"
 #include "worker/zygote_protocol.h"
@@ -20,27 +21,31 @@
 #include <sys/single_threaded.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* The process that is to be the next worker of its kind. */
+struct reserve {
+	bool asked;      /* for its zone it is made, or will be */
+	uint32_t drops;  /* the process arrived, and has obeyed so many requests to drop */
+	struct newcomer newcomer; /* its zone when asked; pid 0: not arrived yet */
+};
 
 struct zygote {
 	bool running;
 	unsigned share;
-	int socket, pidfd;
-	bool answer_due; /* a spawn was asked for and not waited for yet */
-	unsigned due_zone;
-	struct { pid_t pid; int pidfd; } early[ZONES_MAX]; /* answers that were read before their time */
+	int socket, pidfd, timer;
+	uint32_t drops; /* requests to drop that were sent */
+	struct host_state state; /* that it was born with */
+	struct reserve reserves[KIND_COUNT];
 };
 
 /* [0] shares nothing; [1] shares what its last user asked for. */
 static struct zygote zygotes[2];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Memory that host and zygotes share, and nobody else. */
-static struct common {
-	struct worker_status status[ZONES_MAX];
-	_Atomic uint32_t born;
-} *common;
+static struct zygote_common *common;
 
 static struct zygote *zygote_for(unsigned share)
 {
@@ -153,7 +158,8 @@ static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *
 	zygote->share = birth->share;
 	zygote->socket = sockets[0];
 	zygote->pidfd = pidfd;
-	zygote->answer_due = false;
+	zygote->timer = birth->timer;
+	zygote->drops = 0;
 	return BORN;
 }
 
@@ -164,7 +170,7 @@ static sffi_status prepare_common(void)
 	if (common)
 		return SFFI_OK;
 	mapped = sffi__os_map(NULL, sizeof *common, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS, -1);
+			      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (sffi__os_failed(mapped))
 		return sffi__fail_system(sffi__os_failed(mapped), "allocate the workers' status words");
 	common = mapped;
@@ -179,30 +185,45 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 		.share = share,
 		.host = getpid(),
 		.prove = host_has_threads(),
-		.status = common->status,
-		.born = &common->born,
+		.common = common,
+		.timer = -1,
 	};
 	enum birth_result result = OUT_OF_TIME;
 	int sockets[2], error = 0;
+	struct host_state state;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
 		return sffi__fail_system(errno, "make the zygote's socket");
 	for (int i = 0; i < 2; i++)
 		sockets[i] = sffi__os_move_high(sockets[i]);
 	birth.socket = sockets[1];
+	/* A sharing zygote makes nothing before its time: it would share descriptors. */
+	if (!share)
+		birth.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (birth.timer >= 0)
+		birth.timer = sffi__os_move_high(birth.timer);
 	sffi__os_beside_library(WORKER_NAME, birth.worker_program);
+	if (!sffi__host_state_read(&state)) {
+		sffi__os_close(sockets[0]);
+		sffi__os_close(sockets[1]);
+		sffi__os_close(birth.timer);
+		return sffi__fail(SFFI_ENOMEM, "out of memory for the zygote");
+	}
 	base_count = 0;
 	dl_iterate_phdr(note_object, NULL);
 	for (int i = 0; i < TRIES && result != BORN && !error; i++)
 		result = give_birth(zygote, &birth, sockets, &error);
+	zygote->state = state;
 	/* A sharing zygote has the same table of descriptors: its end stays open in it. */
 	if (result == BORN) {
 		if (!(share & SFFI_SHARE_FILES))
 			sffi__os_close(sockets[1]);
 		return SFFI_OK;
 	}
+	sffi__host_state_free(&zygote->state);
 	sffi__os_close(sockets[0]);
 	sffi__os_close(sockets[1]);
+	sffi__os_close(birth.timer);
 	if (error)
 		return sffi__fail_system(error, "clone the zygote");
 	return sffi__fail(SFFI_ESYSTEM,
@@ -211,13 +232,97 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 			  "thing in main, before there are threads", TRIES);
 }
 
+/* ---- newcomers ----------------------------------------------------------------------- */
+
+/* The zone is the worker's to be: its status word is no other's any more. */
+static int reserve_zone(void)
+{
+	int zone = sffi__zone_reserve();
+
+	if (zone >= 0)
+		atomic_store(&common->status[zone].word, WORKER_RUNNING);
+	return zone;
+}
+
+/* Pushed back by everything that happens, the timer goes off when all is quiet. */
+static void set_timer(const struct zygote *zygote)
+{
+	enum { QUIET_NS = 300000 };
+	static const struct itimerspec quiet = { .it_value.tv_nsec = QUIET_NS };
+
+	timerfd_settime(zygote->timer, 0, &quiet, NULL);
+}
+
+static void ask_for_next(struct zygote *zygote, unsigned kind)
+{
+	int zone;
+
+	if (zygote->timer < 0)
+		return;
+	zone = reserve_zone();
+	if (zone < 0)
+		return;
+	zygote->reserves[kind] = (struct reserve){ .asked = true, .newcomer.zone = (unsigned)zone };
+	atomic_store(&common->wanted[kind], (uint32_t)zone + 1);
+	set_timer(zygote);
+}
+
+bool sffi__zygote_end_at_leisure(unsigned share)
+{
+	struct zygote *zygote = zygote_for(share);
+	bool can;
+
+	pthread_mutex_lock(&lock);
+	can = zygote->running && zygote->timer >= 0;
+	if (can)
+		set_timer(zygote);
+	pthread_mutex_unlock(&lock);
+	return can;
+}
+
+char *sffi__zygote_maps(unsigned zone)
+{
+	return common && *common->maps[zone] ? strndup(common->maps[zone], sizeof *common->maps - 1)
+					     : NULL;
+}
+
+/* Ends a process that nobody is to use; rare, so that waiting for its end does no harm. */
+static void discard(struct newcomer *newcomer)
+{
+	enum { PATIENCE_MS = 10000 };
+	struct pollfd end = { .fd = newcomer->pidfd, .events = POLLIN };
+	int ready = 1;
+
+	if (newcomer->pid > 0) {
+		sffi__os_pidfd_signal(newcomer->pidfd, SIGKILL);
+		do
+			ready = poll(&end, 1, PATIENCE_MS);
+		while (ready < 0 && errno == EINTR);
+		sffi__os_close(newcomer->pidfd);
+		sffi__os_close(newcomer->control_fd);
+		sffi__os_close(newcomer->socket);
+	}
+	/* In the zone of a process that will not die nothing else may live. */
+	if (ready > 0)
+		sffi__zone_release(newcomer->zone);
+	newcomer->pid = 0;
+}
+
 static void stop(struct zygote *zygote)
 {
 	if (!zygote->running)
 		return;
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (zygote->reserves[kind].asked)
+			discard(&zygote->reserves[kind].newcomer);
 	sffi__os_close(zygote->socket);
+	if (zygote->timer >= 0)
+		for (int kind = 0; kind < KIND_COUNT; kind++)
+			atomic_store(&common->wanted[kind], 0);
+	sffi__os_close(zygote->timer);
+	sffi__host_state_free(&zygote->state);
 	bury(zygote->pidfd);
-	zygote->running = false;
+	*zygote = (struct zygote){ 0 };
 }
 
 static sffi_status ensure(struct zygote *zygote, unsigned share)
@@ -233,101 +338,171 @@ static sffi_status ensure(struct zygote *zygote, unsigned share)
 
 sffi_status sffi__zygote_start(unsigned share)
 {
-	sffi_status status;
-
-	pthread_mutex_lock(&lock);
-	status = ensure(zygote_for(share), share);
-	pthread_mutex_unlock(&lock);
-	return status;
-}
-
-/* ---- workers ----------------------------------------------------------------------- */
-
-/* Reads the answer that is due; keeps it for the zone that it is for. */
-static void read_answer(struct zygote *zygote)
-{
-	enum { PATIENCE_MS = 10000 };
-	struct pollfd poller = { .fd = zygote->socket, .events = POLLIN };
-	struct zygote_reply reply = { .pid = -EPIPE };
-	size_t count = 1;
-	int pidfd = -1, ready;
-
-	do
-		ready = poll(&poller, 1, PATIENCE_MS);
-	while (ready < 0 && errno == EINTR);
-	if (ready <= 0 ||
-	    sffi__os_receive(zygote->socket, &reply, sizeof reply, &pidfd, &count, MSG_DONTWAIT) !=
-		    sizeof reply)
-		reply.pid = -EPIPE;
-	zygote->early[zygote->due_zone].pid = reply.pid;
-	zygote->early[zygote->due_zone].pidfd = count ? pidfd : -1;
-	zygote->answer_due = false;
-}
-
-static int send_spawn(struct zygote *zygote, const struct spawn_request *request)
-{
-	bool own_files = !(zygote->share & SFFI_SHARE_FILES);
-	struct zygote_request message = {
-		.operation = ZYGOTE_SPAWN,
-		.zone = request->zone,
-		.exec = request->exec,
-	};
-	int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int candidates[FD_COUNT] = { request->control_fd, request->arena_fd, request->carry_fd, 0, 1, 2,
-				     directory };
-	int fds[FD_COUNT], error;
-	size_t count = 0;
-
-	for (int i = 0; i < FD_COUNT; i++) {
-		bool standard = i >= FD_STDIN && i <= FD_STDERR;
-
-		if (candidates[i] < 0 || fcntl(candidates[i], F_GETFD) < 0 || (standard && !own_files))
-			continue;
-		message.fds |= 1u << i;
-		fds[count++] = candidates[i];
-	}
-	error = sffi__os_send(zygote->socket, &message, sizeof message, fds, count);
-	sffi__os_close(directory);
-	return error;
-}
-
-sffi_status sffi__zygote_spawn(unsigned share, const struct spawn_request *request)
-{
 	struct zygote *zygote = zygote_for(share);
 	sffi_status status;
-	int error;
 
 	pthread_mutex_lock(&lock);
 	status = ensure(zygote, share);
-	if (!status) {
-		if (zygote->answer_due)
-			read_answer(zygote);
-		atomic_store(&common->status[request->zone].word, WORKER_RUNNING);
-		error = send_spawn(zygote, request);
-		if (error)
-			status = sffi__fail_system(error, "ask the zygote for a worker");
-		zygote->answer_due = !error;
-		zygote->due_zone = request->zone;
-		zygote->early[request->zone].pid = 0;
-	}
+	if (!status && !zygote->reserves[KIND_CLONE].asked)
+		ask_for_next(zygote, KIND_CLONE);
 	pthread_mutex_unlock(&lock);
 	return status;
 }
 
-sffi_status sffi__zygote_spawned(unsigned share, unsigned zone, pid_t *pid, int *pidfd)
+static struct reserve *reserve_of(struct zygote *zygote, unsigned zone)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (zygote->reserves[kind].asked && zygote->reserves[kind].newcomer.zone == zone)
+			return &zygote->reserves[kind];
+	return NULL;
+}
+
+/* Reads one reply, if one is there. 0; -EAGAIN: there is none; another: the zygote is gone. */
+static int receive(struct zygote *zygote)
+{
+	struct zygote_reply reply;
+	int fds[NEWCOMER_FDS];
+	size_t count = NEWCOMER_FDS;
+	ssize_t got = sffi__os_receive(zygote->socket, &reply, sizeof reply, fds, &count, MSG_DONTWAIT);
+	struct reserve *reserve;
+
+	if (got == -EINTR)
+		return 0;
+	if (got != sizeof reply)
+		return got < 0 ? (int)got : -EPIPE;
+	reserve = reserve_of(zygote, reply.zone);
+	if (!reserve || count != NEWCOMER_FDS) {
+		/* The host had no numbers left to receive them. */
+		for (size_t i = 0; i < count; i++)
+			sffi__os_close(fds[i]);
+		if (reserve)
+			reserve->newcomer.pid = reply.pid < 0 ? reply.pid : -EMFILE;
+		return 0;
+	}
+	reserve->drops = reply.drops;
+	reserve->newcomer = (struct newcomer){
+		.zone = reply.zone,
+		.pid = reply.pid,
+		.pidfd = fds[NEWCOMER_PIDFD],
+		.control_fd = fds[NEWCOMER_CONTROL],
+		.socket = sffi__os_move_high(fds[NEWCOMER_SOCKET]),
+	};
+	return 0;
+}
+
+static int wait_for(struct zygote *zygote, const struct reserve *reserve)
+{
+	enum { PATIENCE_MS = 10000 };
+	struct pollfd poller = { .fd = zygote->socket, .events = POLLIN };
+	int error = 0, ready;
+
+	while (!error && !reserve->newcomer.pid) {
+		error = receive(zygote);
+		if (error != -EAGAIN)
+			continue;
+		ready = poll(&poller, 1, PATIENCE_MS);
+		error = ready > 0 || (ready < 0 && errno == EINTR) ? 0 : -ETIMEDOUT;
+	}
+	return error;
+}
+
+static int ask_now(struct zygote *zygote, unsigned kind)
+{
+	struct zygote_request request = { .operation = ZYGOTE_MAKE,
+					  .zone = zygote->reserves[kind].newcomer.zone,
+					  .kind = kind };
+
+	return sffi__os_send(zygote->socket, &request, sizeof request, NULL, 0);
+}
+
+/* Sees to it that the process of the kind is there, or that it says why not. */
+static int bring(struct zygote *zygote, unsigned kind)
+{
+	struct reserve *reserve = &zygote->reserves[kind];
+	int error = 0, zone;
+
+	if (!reserve->asked) {
+		zone = reserve_zone();
+		if (zone < 0)
+			return -ENOSPC;
+		*reserve = (struct reserve){ .asked = true, .newcomer.zone = (unsigned)zone };
+		error = ask_now(zygote, kind);
+	} else if (!reserve->newcomer.pid && zygote->timer >= 0 &&
+		   atomic_exchange(&common->wanted[kind], 0)) {
+		error = ask_now(zygote, kind);
+	}
+	return error ? error : wait_for(zygote, reserve);
+}
+
+/* One that has all it should have, and no more. */
+static int take(struct zygote *zygote, unsigned kind, struct newcomer *newcomer)
+{
+	enum { TRIES = 3 }; /* one that died in reserve, one on its way; then they all do */
+	struct reserve *reserve = &zygote->reserves[kind];
+
+	for (int i = 0; i < TRIES; i++) {
+		int error = bring(zygote, kind);
+
+		if (error)
+			return error;
+		reserve->asked = false;
+		*newcomer = reserve->newcomer;
+		if (newcomer->pid < 0) {
+			sffi__zone_release(newcomer->zone);
+			return newcomer->pid;
+		}
+		if (reserve->drops == zygote->drops && !sffi__os_pidfd_dead(newcomer->pidfd))
+			return 0;
+		discard(newcomer);
+	}
+	return -ECHILD;
+}
+
+sffi_status sffi__zygote_take(unsigned share, bool exec, struct newcomer *newcomer)
 {
 	struct zygote *zygote = zygote_for(share);
+	unsigned kind = exec ? KIND_EXEC : KIND_CLONE;
+	sffi_status status;
+	int error = 0;
 
 	pthread_mutex_lock(&lock);
-	if (!zygote->early[zone].pid && zygote->answer_due)
-		read_answer(zygote);
-	*pid = zygote->early[zone].pid;
-	*pidfd = zygote->early[zone].pidfd;
-	zygote->early[zone].pid = 0;
+	status = ensure(zygote, share);
+	if (!status)
+		error = take(zygote, kind, newcomer);
+	if (error && error != -ENOSPC && sffi__os_pidfd_dead(zygote->pidfd)) {
+		status = ensure(zygote, share);
+		error = status ? 0 : take(zygote, kind, newcomer);
+	}
+	if (!status && !error) {
+		ask_for_next(zygote, kind);
+		if (!sffi__host_state_copy(&newcomer->state, &zygote->state)) {
+			discard(newcomer);
+			error = -ENOMEM;
+		}
+	}
 	pthread_mutex_unlock(&lock);
-	if (*pid > 0)
-		return SFFI_OK;
-	return sffi__fail_system(*pid ? *pid : EPIPE, "start a worker process");
+	if (error == -ENOSPC)
+		return sffi__fail(SFFI_ENOMEM, "%d workers are in use, which is the most", ZONES_MAX);
+	return error ? sffi__fail_system(error, "start a worker process") : status;
+}
+
+/* Those in reserve have the range still: they end now, with their copies of it. */
+static void drop(struct zygote *zygote, const struct zygote_request *message)
+{
+	if (sffi__os_send(zygote->socket, message, sizeof *message, NULL, 0))
+		return;
+	zygote->drops++;
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		struct reserve *reserve = &zygote->reserves[kind];
+
+		/* What nobody has begun to make will not have it. */
+		if (!reserve->asked || atomic_load(&common->wanted[kind]) ||
+		    wait_for(zygote, reserve) || reserve->drops == zygote->drops)
+			continue;
+		discard(&reserve->newcomer);
+		reserve->asked = false;
+		ask_for_next(zygote, kind);
+	}
 }
 
 void sffi__zygote_drop(uintptr_t low, uintptr_t high)
@@ -337,18 +512,34 @@ void sffi__zygote_drop(uintptr_t low, uintptr_t high)
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < 2; i++)
 		if (zygotes[i].running)
-			sffi__os_send(zygotes[i].socket, &message, sizeof message, NULL, 0);
+			drop(&zygotes[i], &message);
 	pthread_mutex_unlock(&lock);
+}
+
+static void forget(const struct zygote *zygote)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		const struct newcomer *newcomer = &zygote->reserves[kind].newcomer;
+
+		if (!zygote->reserves[kind].asked || newcomer->pid <= 0)
+			continue;
+		sffi__os_close(newcomer->pidfd);
+		sffi__os_close(newcomer->control_fd);
+		sffi__os_close(newcomer->socket);
+	}
+	sffi__os_close(zygote->socket);
+	sffi__os_close(zygote->timer);
+	sffi__os_close(zygote->pidfd);
+	sffi__host_state_free((struct host_state *)&zygote->state);
 }
 
 /* In a child that the host forked: the zygotes are the parent's. */
 void sffi__zygote_forget(void)
 {
+	sffi__fault_forget_fetching();
 	for (int i = 0; i < 2; i++) {
-		if (zygotes[i].running) {
-			sffi__os_close(zygotes[i].socket);
-			sffi__os_close(zygotes[i].pidfd);
-		}
+		if (zygotes[i].running)
+			forget(&zygotes[i]);
 		zygotes[i] = (struct zygote){ 0 };
 	}
 	if (common)

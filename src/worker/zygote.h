@@ -14,6 +14,7 @@
 #define SFFI_ZYGOTE_H
 
 #include "memory/zone.h"
+#include "worker/host_state.h"
 #include "safeffi.h"
 
 #include <stdatomic.h>
@@ -32,20 +33,29 @@ enum worker_state {
 	WORKER_ENDED,
 	WORKER_EXECUTED,  /* ended, after its program had been replaced by execve */
 	WORKER_ABANDONED, /* set by the host: it has given the worker up */
+	WORKER_LEFT,      /* likewise, and left it to the zygote to end it when all is quiet */
 };
 
-struct spawn_request {
+/* A process that waits to become a worker: it has its zone and its control memory, and
+ * takes its orders from the socket (orders.h). The descriptors are the taker's. */
+struct newcomer {
 	unsigned zone;
-	bool exec;
-	int control_fd, arena_fd, carry_fd; /* borrowed */
+	pid_t pid;
+	int pidfd, control_fd, socket;
+	struct host_state state; /* that it was born with; owned */
 };
 
 /* Makes sure that the zygote runs. SFFI_ESYSTEM. */
 sffi_status sffi__zygote_start(unsigned share);
-/* Asks for a worker; sffi__zygote_spawned waits for the answer, once, in the same order.
- * Between the two the zygote answers nobody else. SFFI_ESYSTEM. */
-sffi_status sffi__zygote_spawn(unsigned share, const struct spawn_request *);
-sffi_status sffi__zygote_spawned(unsigned share, unsigned zone, pid_t *pid, int *pidfd);
+/* Takes the process that is in reserve, or has one made, and asks for the next one to be
+ * made when nobody waits. `exec`: of the program safeffi-worker. SFFI_ESYSTEM; SFFI_ENOMEM:
+ * no zone is free. */
+sffi_status sffi__zygote_take(unsigned share, bool exec, struct newcomer *);
+/* Has the zygote end the workers whose state is WORKER_LEFT when all is quiet; false: it
+ * does not do that. */
+bool sffi__zygote_end_at_leisure(unsigned share);
+/* The maps of a worker that was left to it, as it ended them; to be freed; NULL. */
+char *sffi__zygote_maps(unsigned zone);
 /* The worker's status words; never freed. */
 struct worker_status *sffi__worker_status(unsigned zone);
 

@@ -73,207 +73,185 @@ static _Noreturn void end(void)
 	_exit(0);
 }
 
-/* ---- workers ---------------------------------------------------------------- */
+/* ---- newcomers --------------------------------------------------------------- */
 
-/* A newborn that waits for its orders: the greater part of making a worker, done while
- * nobody waits. */
-static struct {
-	pid_t pid;
-	int pidfd, socket;
-} reserve = { .socket = -1 };
+/* How many of the host's requests to drop memory were obeyed. */
+static uint32_t drops;
 
-/* Received descriptors by their meaning; -1: not there. */
-static void sort_descriptors(const struct zygote_request *request, const int *received, size_t count,
-			     int fds[FD_COUNT])
+/* A worker does not have the common memory; but no free address space in its place either. */
+static void fill_common(void)
 {
-	size_t next = 0;
-
-	for (int i = 0; i < FD_COUNT; i++)
-		fds[i] = request->fds & 1u << i && next < count ? received[next++] : -1;
+	sffi__os_map(birth->common, sizeof *birth->common, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1);
 }
 
-static void use_descriptors(const int fds[FD_COUNT])
+static void collect_all(void);
+
+static void signals_as_before(void)
 {
-	for (int i = 0; i < 3; i++) {
-		if (fds[FD_STDIN + i] < 0)
-			close(i);
-		else
-			dup2(fds[FD_STDIN + i], i);
-	}
-}
-
-static _Noreturn void be_worker(const struct zygote_request *request, const int fds[FD_COUNT],
-				pid_t zygote)
-{
-	struct worker_start start = {
-		.zone_low = zone_low(request->zone),
-		.zone_high = zone_low(request->zone) + ZONE_SIZE,
-		.control_fd = fds[FD_CONTROL],
-		.arena_fd = fds[FD_ARENA],
-		.carry_fd = fds[FD_CARRY],
-	};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != zygote)
-		_exit(0);
-	prctl(PR_SET_NAME, WORKER_NAME);
-	if (!(birth->share & SFFI_SHARE_CWD) && fds[FD_DIRECTORY] >= 0 && fchdir(fds[FD_DIRECTORY]))
-		_exit(126);
-	if (birth->share & SFFI_SHARE_FILES) {
-		/* One table: these numbers are the host's too. */
-		sffi__os_close(fds[FD_DIRECTORY]);
-	} else {
-		const int keep[] = { fds[FD_CONTROL], fds[FD_ARENA], fds[FD_CARRY] };
-
-		use_descriptors(fds);
-		sffi__os_close_all_but(keep, 3);
-	}
 	for (int i = 0; i < 2; i++)
 		sigaction(own_signals[i], &own_before[i], NULL);
 	sigprocmask(SIG_SETMASK, &birth->mask, NULL);
-	sffi__worker_main(&start);
 }
 
-/* The reserve's life: it waits for a request like the zygote's, and becomes the worker. */
-static _Noreturn void be_reserve(int socket, pid_t zygote)
+static _Noreturn void be_newcomer(const struct worker_start *start, pid_t zygote)
 {
-	struct zygote_request request;
-	int received[FD_COUNT], fds[FD_COUNT];
-	size_t count = FD_COUNT;
+	const int keep[] = { start->control_fd, start->socket };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != zygote)
 		_exit(0);
 	prctl(PR_SET_NAME, RESERVE_NAME);
-	if (sffi__os_receive(socket, &request, sizeof request, received, &count, 0) != sizeof request)
-		_exit(0);
-	sort_descriptors(&request, received, count, fds);
-	be_worker(&request, fds, zygote);
-}
-
-/* A sharing zygote has no reserve: its newborn would share descriptors before its time. */
-static void make_reserve(void)
-{
-	pid_t self = getpid();
-	int sockets[2];
-
-	if (birth->share || reserve.pid ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
-		return;
-	reserve.pid = sffi__os_fork(0, SIGCHLD, &reserve.pidfd);
-	if (!reserve.pid)
-		be_reserve(sockets[1], self);
-	close(sockets[1]);
-	reserve.socket = sockets[0];
-	if (reserve.pid < 0) {
-		close(sockets[0]);
-		reserve.pid = 0;
-	}
-}
-
-static void forget_reserve(void)
-{
-	close(reserve.socket);
-	reserve.pid = 0;
-	reserve.socket = -1;
-}
-
-/* Gives the reserve the orders; its pid, or 0: there is none. */
-static pid_t use_reserve(const struct zygote_request *request, const int fds[FD_COUNT],
-			 struct child *child)
-{
-	int present[FD_COUNT];
-	size_t count = 0;
-	pid_t pid = reserve.pid;
-
-	if (!pid)
-		return 0;
-	for (int i = 0; i < FD_COUNT; i++)
-		if (fds[i] >= 0)
-			present[count++] = fds[i];
-	if (sffi__os_send(reserve.socket, request, sizeof *request, present, count)) {
-		sffi__os_pidfd_signal(reserve.pidfd, SIGKILL);
-		close(reserve.pidfd);
-		pid = 0;
-	} else {
-		child->pidfd = reserve.pidfd;
-	}
-	forget_reserve();
-	return pid;
+	fill_common();
+	if (!(birth->share & SFFI_SHARE_FILES))
+		sffi__os_close_all_but(keep, 2);
+	signals_as_before();
+	sffi__worker_main(start);
 }
 
 /* vfork: the child borrows the zygote's memory until it executes. */
-static pid_t spawn_program(const struct zygote_request *request, const int fds[FD_COUNT])
+static pid_t spawn_program(const struct worker_start *start)
 {
-	char zone[16];
-	char *const arguments[] = { (char *)WORKER_NAME, zone, NULL };
+	char number[16];
+	char *const arguments[] = { (char *)WORKER_NAME, number,
+				    (char *)(start->at_leisure ? PROGRAM_AT_LEISURE : NULL), NULL };
 	extern char **environ;
 	volatile int error = 0;
 	pid_t pid;
 
-	snprintf(zone, sizeof zone, "%u", request->zone);
+	snprintf(number, sizeof number, "%u", start->zone);
 	pid = vfork();
 	if (pid)
 		return pid < 0 ? -errno : error ? -error : pid;
-	/* Received descriptors are above the standard ones and these three, which are the
-	 * program's own: see program.c. */
-	if (fchdir(fds[FD_DIRECTORY]) < 0)
-		_exit(126);
-	use_descriptors(fds);
-	dup2(fds[FD_CONTROL], PROGRAM_FD_CONTROL);
-	dup2(fds[FD_ARENA], PROGRAM_FD_ARENA);
-	dup2(fds[FD_CARRY], PROGRAM_FD_CARRY);
-	close_range(PROGRAM_FD_CARRY + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-	for (int i = 0; i < 2; i++)
-		sigaction(own_signals[i], &own_before[i], NULL);
-	sigprocmask(SIG_SETMASK, &birth->mask, NULL);
+	/* Both are above these numbers, which /dev/null takes in the zygote. */
+	dup2(start->control_fd, PROGRAM_FD_CONTROL);
+	dup2(start->socket, PROGRAM_FD_SOCKET);
+	close_range(PROGRAM_FD_SOCKET + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	signals_as_before();
 	execve(birth->worker_program, arguments, environ);
 	error = errno;
 	_exit(127);
 }
 
-static pid_t spawn(const struct zygote_request *request, const int fds[FD_COUNT])
+static pid_t start(unsigned kind, const struct worker_start *start)
 {
-	struct child *child = &children[request->zone];
+	struct child *child = &children[start->zone];
 	pid_t self = getpid(), pid;
 
-	atomic_store(&birth->status[request->zone].word, WORKER_RUNNING);
-	if (request->exec) {
-		pid = spawn_program(request, fds);
+	if (kind == KIND_EXEC) {
+		pid = spawn_program(start);
 		child->pidfd = pid > 0 ? sffi__os_pidfd_open(pid) : -1;
 	} else {
-		pid = use_reserve(request, fds, child);
+		pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, &child->pidfd);
 		if (!pid)
-			pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, &child->pidfd);
-		if (!pid)
-			be_worker(request, fds, self);
+			be_newcomer(start, self);
 	}
 	if (pid > 0)
 		child->pid = pid;
 	return pid;
 }
 
-/* ---- requests ----------------------------------------------------------------- */
-
-static void answer(struct zygote_request *request, const int *received, size_t count)
+/* Makes the process and tells the host. */
+static void make(unsigned zone, unsigned kind, bool at_leisure)
 {
-	struct zygote_reply reply;
-	int fds[FD_COUNT];
+	struct zygote_reply reply = { .zone = zone, .drops = drops };
+	int sockets[2] = { -1, -1 }, fds[NEWCOMER_FDS];
+	int control = sffi__os_memfd("safeffi-control", WORKER_SHARED_SIZE);
+	bool one_table = birth->share & SFFI_SHARE_FILES;
+	/* In one table of descriptors the child closes its own, maybe before ours is sent. */
+	int childs = one_table ? fcntl(control, F_DUPFD_CLOEXEC, 0) : control;
 
-	sort_descriptors(request, received, count, fds);
-	reply.pid = request->zone < ZONES_MAX ? spawn(request, fds) : -EINVAL;
-	sffi__os_send(birth->socket, &reply, sizeof reply,
-		      reply.pid > 0 ? &children[request->zone].pidfd : NULL, reply.pid > 0);
+	/* Whoever had the zone before has ended, or the host would not give it again: its end is
+	 * not to be taken for that of the next one. */
+	collect_all();
+	atomic_store(&birth->common->status[zone].word, WORKER_RUNNING);
+	birth->common->maps[zone][0] = '\0';
+	if (control < 0)
+		reply.pid = control;
+	else if (childs < 0)
+		reply.pid = -errno;
+	else if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
+		reply.pid = -errno;
+	else
+		reply.pid = start(kind, &(struct worker_start){ .zone = zone,
+								.control_fd = childs,
+								.socket = sockets[1],
+								.at_leisure = at_leisure });
+	fds[NEWCOMER_PIDFD] = children[zone].pidfd;
+	fds[NEWCOMER_CONTROL] = control;
+	fds[NEWCOMER_SOCKET] = sockets[0];
+	sffi__os_send(birth->socket, &reply, sizeof reply, fds, reply.pid > 0 ? NEWCOMER_FDS : 0);
+	sffi__os_close(sockets[0]);
+	sffi__os_close(control);
+	if (one_table && reply.pid <= 0)
+		sffi__os_close(childs);
+	if (!one_table || reply.pid <= 0)
+		sffi__os_close(sockets[1]);
 }
 
-static void drop(const struct zygote_request *request)
+static void keep_maps(unsigned zone)
 {
-	/* The newborn in reserve has the range still. */
-	if (reserve.pid) {
-		sffi__os_pidfd_signal(reserve.pidfd, SIGKILL);
-		close(reserve.pidfd);
-		forget_reserve();
+	char path[32], *text = birth->common->maps[zone];
+	size_t size = sizeof *birth->common->maps - 1, used = 0;
+	ssize_t got = 1;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/maps", children[zone].pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && got > 0 && used < size) {
+		got = read(fd, text + used, size - used);
+		used += got > 0 ? (size_t)got : 0;
 	}
+	sffi__os_close(fd);
+	text[used] = '\0';
+}
+
+/* Workers that the host has given up and left to us. */
+static void end_left(void)
+{
+	for (unsigned i = 0; i < ZONES_MAX; i++) {
+		uint32_t left = WORKER_LEFT;
+
+		if (!children[i].pid ||
+		    !atomic_compare_exchange_strong(&birth->common->status[i].word, &left,
+						    WORKER_ABANDONED))
+			continue;
+		keep_maps(i);
+		sffi__os_pidfd_signal(children[i].pidfd, SIGKILL);
+	}
+}
+
+/* The greater part of making a worker is done by the time that one is needed. */
+static void make_reserves(void)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		uint32_t zone = atomic_exchange(&birth->common->wanted[kind], 0);
+
+		if (zone && zone <= ZONES_MAX)
+			make(zone - 1, kind, true);
+	}
+}
+
+/* Nothing has been asked for a while. */
+static void use_leisure(void)
+{
+	uint64_t expirations;
+
+	if (read(birth->timer, &expirations, sizeof expirations) != sizeof expirations)
+		return;
+	end_left();
+	make_reserves();
+}
+
+/* ---- requests ----------------------------------------------------------------- */
+
+static void obey(const struct zygote_request *request)
+{
+	if (request->operation == ZYGOTE_MAKE && request->zone < ZONES_MAX)
+		make(request->zone, request->kind, false);
+	if (request->operation != ZYGOTE_DROP)
+		return;
+	drops++;
 	/* The range must not become free for new memory. */
 	sffi__os_map((void *)request->low, request->high - request->low, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1);
@@ -283,22 +261,15 @@ static void drop(const struct zygote_request *request)
 static bool serve(void)
 {
 	struct zygote_request request;
-	int fds[FD_COUNT];
-	size_t count = FD_COUNT;
-	ssize_t got = sffi__os_receive(birth->socket, &request, sizeof request, fds, &count,
+	size_t count = 0;
+	ssize_t got = sffi__os_receive(birth->socket, &request, sizeof request, NULL, &count,
 				       MSG_DONTWAIT);
 
 	if (got == -EAGAIN || got == -EINTR)
 		return true;
 	if (got != sizeof request)
 		return false;
-	if (request.operation == ZYGOTE_SPAWN)
-		answer(&request, fds, count);
-	else
-		drop(&request);
-	/* In a shared table they are the worker's to close. */
-	for (size_t i = 0; i < count && !(birth->share & SFFI_SHARE_FILES); i++)
-		close(fds[i]);
+	obey(&request);
 	return true;
 }
 
@@ -322,9 +293,9 @@ static bool was_replaced(pid_t pid)
 
 static void tell(unsigned zone, enum worker_state state, int wait_status)
 {
-	birth->status[zone].wait_status = wait_status;
-	atomic_store(&birth->status[zone].word, state);
-	sffi__os_futex_wake(&birth->status[zone].word, INT_MAX);
+	birth->common->status[zone].wait_status = wait_status;
+	atomic_store(&birth->common->status[zone].word, state);
+	sffi__os_futex_wake(&birth->common->status[zone].word, INT_MAX);
 }
 
 static void collect(const siginfo_t *info)
@@ -339,10 +310,6 @@ static void collect(const siginfo_t *info)
 	if (!stopped && was_replaced(info->si_pid))
 		state = WORKER_EXECUTED;
 	waitpid(info->si_pid, &status, WUNTRACED);
-	if (info->si_pid == reserve.pid && !stopped) {
-		close(reserve.pidfd);
-		forget_reserve();
-	}
 	if (zone == ZONES_MAX)
 		return;
 	if (stopped) {
@@ -389,12 +356,15 @@ static void be_born(void)
 	if (birth->prove)
 		sffi__newborn_prove();
 	if (!(birth->share & SFFI_SHARE_FILES)) {
-		sffi__os_close_all_but(&birth->socket, 1);
+		const int keep[] = { birth->socket, birth->timer };
+
+		sffi__os_close_all_but(keep, 2);
 		for (int i = 0; i < 3; i++)
 			close(i);
-		/* 0 to 5 stay taken: received descriptors then never need moving. */
-		for (int i = 0; i <= PROGRAM_FD_CARRY; i++)
-			if (open("/dev/null", O_RDWR | O_CLOEXEC) != i)
+		/* The lowest stay taken, the standard ones in the program too: what is received
+		 * then never needs moving. */
+		for (int i = 0; i <= PROGRAM_FD_SOCKET; i++)
+			if (open("/dev/null", i < 3 ? O_RDWR : O_RDWR | O_CLOEXEC) != i)
 				_exit(125);
 		if (!(birth->share & SFFI_SHARE_CWD) && chdir("/"))
 			_exit(125);
@@ -403,16 +373,13 @@ static void be_born(void)
 	if (sffi__address_space_fill())
 		_exit(125);
 	sffi__heap_use_up();
-	sffi__os_advise(birth->status, sizeof(struct worker_status) * ZONES_MAX, MADV_DONTFORK);
+	sffi__os_advise(birth->common, sizeof *birth->common, MADV_DONTFORK);
 }
 
 void sffi__zygote_main(const struct zygote_birth *given)
 {
-	/* A reserve is made when nothing has been asked for a while, so as not to compete
-	 * with what was asked for last. */
-	static const struct timespec while_idle = { .tv_nsec = 500000 };
-	struct pollfd poller = { .fd = given->socket, .events = POLLIN };
-	bool wants_reserve = !given->share;
+	struct pollfd pollers[] = { { .fd = given->socket, .events = POLLIN },
+				    { .fd = given->timer, .events = POLLIN } };
 	sigset_t waiting;
 
 	birth = given;
@@ -420,18 +387,17 @@ void sffi__zygote_main(const struct zygote_birth *given)
 	sigfillset(&waiting);
 	for (int i = 0; i < 2; i++)
 		sigdelset(&waiting, own_signals[i]);
-	atomic_store(birth->born, 1);
-	sffi__os_futex_wake(birth->born, 1);
+	atomic_store(&birth->common->born, 1);
+	sffi__os_futex_wake(&birth->common->born, 1);
 	for (;;) {
-		int ready = ppoll(&poller, 1, wants_reserve ? &while_idle : NULL, &waiting);
+		int ready = ppoll(pollers, 2, NULL, &waiting);
 
 		if (getppid() != birth->host)
 			end();
 		collect_all();
-		if (ready > 0 && !serve())
+		if (ready > 0 && pollers[0].revents && !serve())
 			end();
-		if (!ready)
-			make_reserve();
-		wants_reserve = !given->share && !reserve.pid;
+		if (ready > 0 && pollers[1].revents)
+			use_leisure();
 	}
 }

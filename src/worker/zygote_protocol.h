@@ -3,53 +3,61 @@
 #ifndef SFFI_ZYGOTE_PROTOCOL_H
 #define SFFI_ZYGOTE_PROTOCOL_H
 
+#include "worker/orders.h"
 #include "worker/zygote.h"
 
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
 
-#define WORKER_NAME "safeffi-worker"
-#define RESERVE_NAME "safeffi-reserve"
+/* The program safeffi-worker finds these descriptors, its zone's number in its first
+ * argument, and this word in the second if nobody waits for it yet. */
+#define PROGRAM_AT_LEISURE "reserve"
+enum { PROGRAM_FD_CONTROL = 3, PROGRAM_FD_SOCKET = 4 };
 
-/* The program safeffi-worker finds its memory at these descriptors, its zone's number in
- * its first argument. */
-enum { PROGRAM_FD_CONTROL = 3, PROGRAM_FD_ARENA = 4, PROGRAM_FD_CARRY = 5 };
-
-enum zygote_operation { ZYGOTE_SPAWN, ZYGOTE_DROP };
-
-/* Descriptors that come with ZYGOTE_SPAWN, in this order; a bit of `fds` says which. */
-enum zygote_fd {
-	FD_CONTROL,
-	FD_ARENA,
-	FD_CARRY,
-	FD_STDIN,
-	FD_STDOUT,
-	FD_STDERR,
-	FD_DIRECTORY,
-	FD_COUNT
+enum zygote_operation {
+	ZYGOTE_MAKE, /* a newcomer of the kind for the zone, at once */
+	ZYGOTE_DROP, /* the range is not to be in processes made from now on */
 };
+
+/* The kinds of newcomers. */
+enum { KIND_CLONE, KIND_EXEC, KIND_COUNT };
 
 struct zygote_request {
 	uint32_t operation;
-	uint32_t zone;
-	uint32_t exec;
-	uint32_t fds;
+	uint32_t zone, kind;
 	uint64_t low, high; /* ZYGOTE_DROP */
 };
 
-struct zygote_reply {
-	int32_t pid; /* or -errno */
+/* Memory that host and zygotes share, and nobody else. */
+struct zygote_common {
+	struct worker_status status[ZONES_MAX];
+	_Atomic uint32_t born; /* 1: the newest zygote is sound and serves */
+	/* What is to be made when the timer says that nothing has been asked for a while: the
+	 * zone's number + 1. Whoever exchanges it for 0 has it: the zygote, to make it, or the
+	 * host, which then asks for it at once. No message, since that would wake the zygote
+	 * while somebody waits for other things. */
+	_Atomic uint32_t wanted[KIND_COUNT];
+	/* /proc/<pid>/maps of workers that were left to the zygote, as text. */
+	char maps[ZONES_MAX][128 * 1024];
 };
+
+/* A newcomer is there; with its descriptors, in this order. */
+struct zygote_reply {
+	uint32_t zone;
+	uint32_t drops; /* how many of the requests to drop it has obeyed */
+	int32_t pid;    /* or -errno */
+};
+enum newcomer_fd { NEWCOMER_PIDFD, NEWCOMER_CONTROL, NEWCOMER_SOCKET, NEWCOMER_FDS };
 
 /* What the zygote is born with. */
 struct zygote_birth {
 	int socket;
+	int timer;                  /* a timerfd; -1: it makes nothing when idle */
 	unsigned share;
 	pid_t host;
 	bool prove;                 /* the host has threads */
-	struct worker_status *status;
-	_Atomic uint32_t *born;     /* 1: sound and serving; in shared memory */
+	struct zygote_common *common;
 	sigset_t mask;              /* the host thread's */
 	char worker_program[PATH_MAX];
 };

@@ -3,6 +3,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -160,6 +161,58 @@ START_TEST(the_hosts_own_fork_works)
 }
 END_TEST
 
+static void *restart_always(void *data)
+{
+	while (!sffi_domain_restart(data))
+		;
+	return NULL;
+}
+
+/* In a child that was forked while another thread held SafeFFI's locks. */
+static _Noreturn void use_everything(sffi_domain *domain, sffi_library *good)
+{
+	void *address = NULL;
+	sffi_domain *own = NULL;
+
+	alarm(60);
+	if (sffi_domain_generation(domain) || sffi_domain_pid(domain))
+		_exit(1);
+	if (sffi_library_declare(good, "typedef int t;") != SFFI_ECLOSED)
+		_exit(2);
+	if (sffi_alloc(domain, &address, 10) != SFFI_ECLOSED)
+		_exit(3);
+	if (sffi_address_owner((void *)0x200000000000, NULL, NULL) == SFFI_OWNER_HOST)
+		_exit(4);
+	sffi_library_close(&good);
+	sffi_domain_close(&domain);
+	if (sffi_domain_open(&own, NULL))
+		_exit(5);
+	test_still_works(own);
+	sffi_domain_close(&own);
+	_exit(0);
+}
+
+START_TEST(a_fork_finds_no_lock_held)
+{
+	sffi_domain *domain = test_open();
+	sffi_library *good = test_load(domain, "good");
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, restart_always, domain), 0);
+	for (int i = 0; i < 50; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			use_everything(domain, good);
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		ck_assert_msg(!status, "status %#x", status);
+	}
+	sffi_domain_close(&domain);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 /* Until the zygote has a newborn in reserve, which has all that the zygote has. */
 static void until_reserve(void)
 {
@@ -241,6 +294,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, workers_are_nobodys_children);
 	tcase_add_test(tests, output_is_not_written_twice);
 	tcase_add_test(tests, the_hosts_own_fork_works);
+	tcase_add_test(tests, a_fork_finds_no_lock_held);
 	tcase_add_test(tests, regions_are_not_in_workers);
 	tcase_add_test(tests, one_domain_may_share);
 	suite_add_tcase(suite, tests);

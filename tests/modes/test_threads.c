@@ -17,7 +17,7 @@ static void *add_many(void *data)
 {
 	sffi_function *add = data;
 
-	for (int i = 0; i < CALLS; i++) {
+	for (int i = 0; i < test_times(CALLS); i++) {
 		int sum = 0;
 
 		if (sffi_call(add, &sum, i, 1) || sum != i + 1)
@@ -99,6 +99,38 @@ START_TEST(a_lane_ends_with_its_thread)
 		ck_ok(sffi_call(destroyed, &count));
 	if (!getenv("TEST_ONE_THREAD"))
 		ck_assert_int_eq(count, THREADS);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
+static void *mark_deep_and_end(void *data)
+{
+	return sffi_call(data, NULL) ? "mark_deep failed" : NULL;
+}
+
+/* What a library does at a thread's end is reported like what it does in a call. */
+START_TEST(a_thread_destructor_overflows)
+{
+	const sffi_fault *fault = NULL;
+	sffi_function *add, *mark;
+	pthread_t thread;
+	void *result;
+
+	domain = test_open();
+	good = test_load(domain, "good");
+	add = test_function(good, "int add(int a, int b)");
+	mark = test_victim_function(domain, "threads", "int mark_deep(void)");
+	ck_assert_int_eq(pthread_create(&thread, NULL, mark_deep_and_end, mark), 0);
+	pthread_join(thread, &result);
+	ck_assert_msg(!result, "%s", (char *)result);
+	/* It happens a moment later; the next call finds the worker gone, and a new one. */
+	for (time_t end = time(NULL) + 60; !fault && time(NULL) < end;) {
+		ck_ok(sffi_call(add, NULL, 1, 2));
+		fault = sffi_last_fault();
+	}
+	ck_assert_ptr_nonnull(fault);
+	ck_assert_msg(sffi_fault_get_kind(fault) == SFFI_FAULT_STACK_OVERFLOW, "%s",
+		      sffi_fault_get_summary(fault));
 	sffi_domain_close(&domain);
 }
 END_TEST
@@ -217,6 +249,44 @@ START_TEST(everybody_crashes)
 }
 END_TEST
 
+static _Atomic bool over;
+
+static void *add_meanwhile(void *data)
+{
+	while (!over) {
+		int sum = 0;
+		sffi_status status = sffi_call(data, &sum, 1, 2);
+
+		if (status ? status != SFFI_ECOLLATERAL : sum != 3)
+			return "who did not crash was told that it did";
+	}
+	return NULL;
+}
+
+/* However the threads take their turns. */
+START_TEST(who_crashes_is_told_so)
+{
+	sffi_function *add, *crash;
+	pthread_t threads[3];
+	void *result;
+
+	domain = test_open();
+	good = test_load(domain, "good");
+	add = test_function(good, "int add(int a, int b)");
+	crash = test_victim_function(domain, "signals", "int null_read(void)");
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, add_meanwhile, add), 0);
+	for (int i = 0; i < 100; i++)
+		ck_refused(sffi_call(crash, NULL), SFFI_EFAULT, "null_read");
+	over = true;
+	for (int i = 0; i < 3; i++) {
+		pthread_join(threads[i], &result);
+		ck_assert_msg(!result, "%s", (char *)result);
+	}
+	sffi_domain_close(&domain);
+}
+END_TEST
+
 START_TEST(a_thread_of_the_library_crashes)
 {
 	sffi_library *threads;
@@ -269,7 +339,7 @@ START_TEST(on_start_and_spare)
 }
 END_TEST
 
-START_TEST(nothing_leaks)
+START_TEST(threads_leave_nothing)
 {
 	struct test_resources before = { 0 };
 
@@ -304,17 +374,18 @@ int main(int argc, char **argv)
 	TCase *tests = tcase_create("threads");
 
 	tcase_set_timeout(tests, 120);
-	tcase_add_test(tests, threads_call_at_once);
-	tcase_add_test(tests, thread_local_state_is_per_host_thread);
-	tcase_add_test(tests, a_lane_ends_with_its_thread);
-	tcase_add_test(tests, one_thread_runs_every_callee);
-	tcase_add_test(tests, calls_in_flight_are_collateral);
-	tcase_add_test(tests, everybody_crashes);
-	tcase_add_test(tests, a_thread_of_the_library_crashes);
-	tcase_add_test(tests, on_start_and_spare);
-	/* AddressSanitizer maps memory of its own for every thread. */
-	if (!getenv("TEST_SANITIZED"))
-		tcase_add_test(tests, nothing_leaks);
+	test_add(tests, threads_call_at_once);
+	test_add(tests, thread_local_state_is_per_host_thread);
+	test_add(tests, a_lane_ends_with_its_thread);
+	if (!getenv("TEST_ONE_THREAD"))
+		test_add(tests, a_thread_destructor_overflows);
+	test_add(tests, one_thread_runs_every_callee);
+	test_add(tests, calls_in_flight_are_collateral);
+	test_add(tests, everybody_crashes);
+	test_add(tests, who_crashes_is_told_so);
+	test_add(tests, a_thread_of_the_library_crashes);
+	test_add(tests, on_start_and_spare);
+	test_add(tests, threads_leave_nothing);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }

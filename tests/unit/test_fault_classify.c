@@ -20,7 +20,7 @@ static const char mapped[] =
 static const struct {
 	int signal, code;
 	uintptr_t address;
-	char access; /* r, w, x; ?: unknown address */
+	char access; /* r, w, x; ?: unknown address; p: w, in a region that is protected */
 	enum address_class class;
 	const char *words; /* some of them */
 } cases[] = {
@@ -30,6 +30,8 @@ static const struct {
 	{ SIGSEGV, SEGV_MAPERR, 65535, 'w', ADDRESS_NULL, "NULL plus 65535" },
 	{ SIGSEGV, SEGV_MAPERR, (uintptr_t)-1, 'r', ADDRESS_ERROR_VALUE, "-1: an error value" },
 	{ SIGSEGV, SEGV_ACCERR, 0x400010, 'w', ADDRESS_READ_ONLY, "read-only memory of program" },
+	{ SIGSEGV, SEGV_ACCERR, 0x402010, 'p', ADDRESS_REGION, "memory that sffi_region_add protects" },
+	{ SIGSEGV, SEGV_PKUERR, 0x402010, 'p', ADDRESS_REGION, "memory that sffi_region_add protects" },
 	{ SIGSEGV, SEGV_ACCERR, 0x402010, 'x', ADDRESS_NOT_EXECUTABLE, "in [heap]" },
 	{ SIGSEGV, SEGV_PKUERR, 0x402010, 'w', ADDRESS_PROTECTION_KEY, "protection key" },
 	{ SIGSEGV, SEGV_MAPERR, 0x403010, 'w', ADDRESS_PAST_MAPPING,
@@ -82,7 +84,8 @@ START_TEST(test_classes)
 	fault.code = cases[_i].code;
 	fault.address = cases[_i].address;
 	fault.address_known = cases[_i].access != '?';
-	fault.access_is_write = cases[_i].access == 'w';
+	fault.access_is_write = cases[_i].access == 'w' || cases[_i].access == 'p';
+	fault.is_shielded = cases[_i].access == 'p';
 	fault.access_is_execute = cases[_i].access == 'x';
 	sffi__maps_parse(&maps, mapped);
 	sffi__classify(&fault, &maps, &report);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault/classify.h"
+#include "fault/demangle.h"
 #include "fault/symbolize.h"
 #include "fault/text.h"
 #include "test_fault.h"
@@ -376,6 +377,26 @@ static void *ask(void *fault)
 	return (void *)frame.function;
 }
 
+START_TEST(test_demangle)
+{
+	char *name = sffi__demangle("_ZN3git4openEPKci");
+	/* Each line doubles what the ones before it stand for. */
+	char large[512] = "_Z1fI1AI";
+
+	ck_assert_ptr_null(sffi__demangle("strlen"));
+	ck_assert_ptr_null(sffi__demangle(""));
+	ck_assert_ptr_null(sffi__demangle("_Z"));
+	ck_assert_ptr_null(sffi__demangle("_Z0"));
+	if (name)
+		ck_assert_str_eq(name, "git::open(char const*, int)");
+	free(name);
+	for (int i = 0; i < 36; i++)
+		sprintf(large + strlen(large), "S%c_S%c_E1BI", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i],
+			"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i]);
+	ck_assert_ptr_null(sffi__demangle(large));
+}
+END_TEST
+
 START_TEST(test_threads)
 {
 	for (int i = 0; i < 10; i++) {
@@ -417,6 +438,7 @@ TCase *test_fault_symbolize(void)
 	tcase_add_loop_test(tcase, test_hostile_files, 0, 6);
 	tcase_add_loop_test(tcase, test_corrupt_library, 0, 2);
 	tcase_add_test(tcase, test_speed);
+	tcase_add_test(tcase, test_demangle);
 	tcase_add_test(tcase, test_threads);
 	return tcase;
 }

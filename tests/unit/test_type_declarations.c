@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What the reader makes of declarations that are right; test_type_errors.c has the others. */
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <time.h>
 
+#include "test_main.h"
 #include "type/type.h"
 
 static struct scope *scope;
@@ -273,13 +273,42 @@ START_TEST(functions_have_results_and_parameters)
 	const struct function_type *old = function("int f();");
 
 	check_print(printf_like->result, "int");
-	ck_assert(printf_like->is_variadic);
+	ck_assert(printf_like->is_variadic && printf_like->is_open);
 	ck_assert_uint_eq(printf_like->count, 1);
+	ck_assert_uint_eq(printf_like->fixed_count, 1);
 	ck_assert_str_eq(printf_like->parameters[0].name, "format");
 	ck_assert_uint_eq(none->count, 0);
 	ck_assert_int_eq(none->result->kind, TYPE_VOID);
 	ck_assert_uint_eq(old->count, 0);
 	ck_assert(!old->is_variadic);
+}
+END_TEST
+
+/* What one call passes stands after the ellipsis. */
+START_TEST(variadic_calls_say_their_types)
+{
+	const struct function_type *some =
+	        function("int f(size_t n, const char *format, ..., int, float, out char text[n])");
+	const struct function_type *none = function("int f(int, ..., void)");
+	char text[100];
+
+	ck_assert(some->is_variadic && !some->is_open);
+	ck_assert_uint_eq(some->fixed_count, 2);
+	ck_assert_uint_eq(some->count, 5);
+	check_print(some->parameters[3].type, "float");
+	ck_assert_str_eq(sffi__expression_text(some->parameters[4].length), "n");
+	ck_assert(none->is_variadic && !none->is_open);
+	ck_assert_uint_eq(none->count, 1);
+	/* By name and with types are declarations of one function; of two, if the fixed part differs. */
+	ck_assert(!sffi__scope_declare(scope, "int v(int, ...); int v(int, ..., double);"));
+	ck_assert(!sffi__scope_declare(scope, "int v(int, ..., char *, int);"));
+	ck_assert_int_eq(sffi__scope_declare(scope, "int v(long, ..., char *);"), SFFI_EDECL);
+	ck_assert_int_eq(sffi__scope_declare(scope, "int v(int);"), SFFI_EDECL);
+	ck_assert(!sffi__scope_declare(scope, "extern int (*p)(int, ..., double), (*q)(int, ..., void);"));
+	sffi__type_print(sffi__scope_global(scope, "p"), text, sizeof text);
+	ck_assert_str_eq(text, "int (*)(int, ..., double)");
+	sffi__type_print(sffi__scope_global(scope, "q"), text, sizeof text);
+	ck_assert_str_eq(text, "int (*)(int, ..., void)");
 }
 END_TEST
 
@@ -451,12 +480,10 @@ START_TEST(many_declarations_are_read)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("type declarations");
 	TCase *tests = tcase_create("declarations");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_loop_test(tests, types_are_read_in_every_spelling, 0,
@@ -469,6 +496,7 @@ int main(void)
 	tcase_add_test(tests, structs_may_be_completed_later);
 	tcase_add_test(tests, an_inner_scope_sees_the_outer_one);
 	tcase_add_test(tests, functions_have_results_and_parameters);
+	tcase_add_test(tests, variadic_calls_say_their_types);
 	tcase_add_test(tests, arrays_and_functions_become_pointers);
 	tcase_add_test(tests, functions_of_functions_are_read);
 	tcase_add_test(tests, a_callback_needs_no_name);
@@ -481,10 +509,5 @@ int main(void)
 	tcase_add_test(tests, a_failure_leaves_nothing);
 	tcase_add_test(tests, many_declarations_are_read);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_main(argc, argv, suite);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The sentence for every declaration that is refused, with its line and column. */
-#include <check.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "test_main.h"
 #include "type/type.h"
 
 struct mistake {
@@ -69,7 +69,10 @@ static const struct mistake mistakes[] = {
 	{ "int f(int a;", "line 1, column 12: expected ')' after the parameters, found ';'" },
 	{ "int f(int a b);", "line 1, column 13: expected ')' after the parameters, found 'b'" },
 	{ "int f(int a,);", "line 1, column 13: expected a type, found ')'" },
-	{ "int f(int, ..., int);", "line 1, column 15: expected ')' after '...', found ','" },
+	{ "int f(int, ... int);", "line 1, column 16: expected ',' or ')' after '...', found 'int'" },
+	{ "int f(int, ..., );", "line 1, column 17: expected a type, found ')'" },
+	{ "int f(int, ..., int, ...);", "line 1, column 22: there are two '...'" },
+	{ "int f(int, ..., void, int);", "line 1, column 17: a parameter cannot be of the type void" },
 	{ "int a[3;", "line 1, column 8: expected ']' after the array's length, found ';'" },
 	{ "int f(int)[3];", "line 1, column 6: a function cannot return an array" },
 	{ "int f(int)(int);", "line 1, column 6: a function cannot return a function" },
@@ -358,12 +361,10 @@ START_TEST(names_and_parameters_are_limited)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("type errors");
 	TCase *tests = tcase_create("errors");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, mistakes_are_named_with_their_place, 0,
 	                    (int)(sizeof mistakes / sizeof *mistakes));
@@ -375,10 +376,5 @@ int main(void)
 	tcase_add_test(tests, shared_parts_cost_nothing);
 	tcase_add_test(tests, names_and_parameters_are_limited);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_main(argc, argv, suite);
 }

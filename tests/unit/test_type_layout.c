@@ -3,12 +3,12 @@
  * The layouts that the reader finds, against those of the compiler that compiles this test:
  * every record is declared once, to both.
  */
-#include <check.h>
 #include <complex.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "test_main.h"
 #include "type/type.h"
 
 #pragma GCC diagnostic ignored "-Wattributes"
@@ -219,12 +219,10 @@ START_TEST(a_unit_of_a_bit_field_is_given_where_there_is_one)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("type layout");
 	TCase *tests = tcase_create("layout");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, records_are_laid_out_as_the_compiler_does, 0,
 	                    (int)(sizeof records / sizeof *records));
@@ -232,10 +230,5 @@ int main(void)
 	                    (int)(sizeof scalars / sizeof *scalars));
 	tcase_add_test(tests, a_unit_of_a_bit_field_is_given_where_there_is_one);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_main(argc, argv, suite);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Length expressions: what they come to at a call, and how they fail. */
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
+#include "test_main.h"
 #include "type/type.h"
 
 /* n and m are unsigned, s is signed, p points to an unsigned. */
@@ -177,22 +177,15 @@ START_TEST(a_parameter_hides_a_constant)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("type lengths");
 	TCase *tests = tcase_create("lengths");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, lengths_have_values, 0, (int)(sizeof lengths / sizeof *lengths));
 	tcase_add_loop_test(tests, lengths_fail_with_a_sentence, 0,
 	                    (int)(sizeof failures / sizeof *failures));
 	tcase_add_test(tests, a_parameter_hides_a_constant);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_main(argc, argv, suite);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -267,6 +268,18 @@ void *make_handle(int value)
 	return handle;
 }
 
+/* The same in memory that is no allocator's. */
+void *map_handle(int value)
+{
+	int *handle = mmap(NULL, sizeof *handle, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+
+	if (handle == MAP_FAILED)
+		return NULL;
+	*handle = value;
+	return handle;
+}
+
 int read_handle(void *handle)
 {
 	return *(int *)handle;
@@ -491,4 +504,11 @@ int sleep_ms(int milliseconds)
 void *allocate(size_t size)
 {
 	return malloc(size);
+}
+
+void *map(size_t size)
+{
+	void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mapped == MAP_FAILED ? NULL : mapped;
 }

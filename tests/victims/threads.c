@@ -183,6 +183,37 @@ int marked_thread(void)
 	return (int)(intptr_t)pthread_getspecific(key);
 }
 
+static pthread_key_t deep;
+static pthread_once_t deep_once = PTHREAD_ONCE_INIT;
+
+static int dig(volatile char *above)
+{
+	volatile char room[4096];
+
+	room[0] = *above;
+	return dig(room) + room[0];
+}
+
+static void overflow(void *value)
+{
+	char nothing = 0;
+
+	(void)value;
+	dig(&nothing);
+}
+
+static void make_deep_key(void)
+{
+	pthread_key_create(&deep, overflow);
+}
+
+/* A destructor that overflows the stack is due when this thread ends. */
+int mark_deep(void)
+{
+	pthread_once(&deep_once, make_deep_key);
+	return pthread_setspecific(deep, (void *)1);
+}
+
 int threads_destroyed(void)
 {
 	return atomic_load(&destroyed);

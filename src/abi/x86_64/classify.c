@@ -1,135 +1,223 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The System V psABI for AMD64, section 3.2.3 "Parameter Passing", for scalars: class
- * INTEGER goes to rdi rsi rdx rcx r8 r9, class SSE to xmm0 to xmm7, the rest to the stack,
- * eight bytes each. Aggregates by value, x87 and variadic calls have their place here and
- * are refused by name.
+ * The System V psABI for AMD64, section 3.2.3 "Parameter Passing", Classification: each
+ * eightbyte of a type gets a class, those of the members merged.
+ *
+ * Where gcc and clang do not agree on a type, a call would be wrong with one of them:
+ * such a type is told apart here and refused by plan.c.
  */
-#include "abi/abi.h"
-
-#include "error.h"
+#include "abi/x86_64/class.h"
 
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 _Static_assert(offsetof(struct call_frame, stack_words) == FRAME_STACK_WORDS, "enter.S");
 _Static_assert(offsetof(struct call_frame, vector_count) == FRAME_VECTOR_COUNT, "enter.S");
+_Static_assert(offsetof(struct call_frame, wide_result) == FRAME_WIDE_RESULT, "enter.S");
+_Static_assert(offsetof(struct call_frame, stack_alignment) == FRAME_STACK_ALIGNMENT, "enter.S");
+_Static_assert(offsetof(struct call_frame, stack_near) == FRAME_STACK_NEAR, "enter.S");
 _Static_assert(offsetof(struct call_frame, target) == FRAME_TARGET, "enter.S");
 _Static_assert(offsetof(struct call_frame, integer) == FRAME_INTEGER, "enter.S");
 _Static_assert(offsetof(struct call_frame, stack) == FRAME_STACK, "enter.S");
 _Static_assert(offsetof(struct call_frame, vector) == FRAME_VECTOR, "enter.S");
+_Static_assert((sizeof(struct call_frame) - FRAME_HEAD) % FRAME_STEP == 0, "abi_frame_copy");
 _Static_assert(offsetof(struct call_result, integer) == RESULT_INTEGER, "enter.S");
 _Static_assert(offsetof(struct call_result, vector) == RESULT_VECTOR, "enter.S");
+_Static_assert(offsetof(struct call_result, x87) == RESULT_X87, "enter.S");
+_Static_assert(offsetof(struct call_result, wide) == RESULT_WIDE, "upcall.S");
+_Static_assert(sizeof(struct call_result) == RESULT_SIZE, "upcall.S");
 _Static_assert(offsetof(struct enter_guard, result) == GUARD_RESULT, "enter.S");
 _Static_assert(offsetof(struct enter_guard, expected_sp) == GUARD_EXPECTED_SP, "enter.S");
 _Static_assert(offsetof(struct enter_guard, skew) == GUARD_SKEW, "enter.S");
+_Static_assert(offsetof(struct enter_guard, frame) == GUARD_FRAME, "enter.S");
+_Static_assert(offsetof(struct enter_guard, saved) == GUARD_SAVED, "enter.S");
+_Static_assert(offsetof(struct enter_guard, wide_result) == GUARD_WIDE_RESULT, "enter.S");
+_Static_assert(offsetof(struct fiber_registers, host_sp) == FIBER_HOST_SP, "fiber.S");
+_Static_assert(offsetof(struct fiber_registers, callee_sp) == FIBER_CALLEE_SP, "fiber.S");
+_Static_assert(offsetof(struct fiber_registers, expected_sp) == FIBER_EXPECTED_SP, "fiber.S");
+_Static_assert(offsetof(struct fiber_registers, result) == FIBER_RESULT, "fiber.S");
+_Static_assert(offsetof(struct fiber_registers, exception) == FIBER_EXCEPTION, "fiber.S");
+_Static_assert(offsetof(struct fiber_registers, active) == FIBER_ACTIVE, "fiber.S");
+_Static_assert(offsetof(struct fiber_registers, wide_result) == FIBER_WIDE_RESULT, "fiber.S");
+_Static_assert(offsetof(struct upcall_registers, integer) == UPCALL_INTEGER, "upcall.S");
+_Static_assert(offsetof(struct upcall_registers, stack) == UPCALL_STACK, "upcall.S");
+_Static_assert(offsetof(struct upcall_registers, vector) == UPCALL_VECTOR, "upcall.S");
+_Static_assert(sizeof(struct upcall_registers) == UPCALL_SIZE, "upcall.S");
+_Static_assert(UPCALL_STACK - UPCALL_INTEGER == FRAME_STACK - FRAME_INTEGER, "abi_move");
+_Static_assert(UPCALL_VECTOR - UPCALL_INTEGER == FRAME_VECTOR - FRAME_INTEGER, "abi_move");
 
-enum { INTEGER_REGISTERS = 6, VECTOR_REGISTERS = 8 };
+/* Unions can share parts, so that a short text makes a type of very many members. */
+enum { STEPS_MAX = 10000 };
 
-enum class { CLASS_INTEGER, CLASS_SSE, CLASS_NONE, CLASS_UNSUPPORTED };
+struct search {
+	unsigned steps;
+	const char *dispute;
+	bool has_unnamed_bits;
+	bool is_misplaced; /* a member of a packed struct, not as its type is aligned */
+};
 
-static enum class classify(const struct type *type)
+static bool classify_at(struct search *, const struct type *, size_t offset, uint8_t word[2]);
+
+/* Rule 4, in its order. */
+static uint8_t merge(uint8_t a, uint8_t b)
 {
-	switch (type->kind) {
-	case TYPE_VOID:
-		return CLASS_NONE;
-	case TYPE_BOOL:
-	case TYPE_POINTER:
-	case TYPE_FD:
-	case TYPE_BUFFER:
-	case TYPE_TOKEN:
+	if (a == b)
+		return a;
+	if (a == CLASS_NONE || b == CLASS_NONE)
+		return a == CLASS_NONE ? b : a;
+	if (a == CLASS_MEMORY || b == CLASS_MEMORY)
+		return CLASS_MEMORY;
+	if (a == CLASS_INTEGER || b == CLASS_INTEGER)
 		return CLASS_INTEGER;
-	case TYPE_INTEGER:
-		return type->size <= 8 ? CLASS_INTEGER : CLASS_UNSUPPORTED;
+	if (a >= CLASS_X87 || b >= CLASS_X87)
+		return CLASS_MEMORY;
+	return CLASS_SSE;
+}
+
+static void merge_range(uint8_t word[2], size_t first_byte, size_t last_byte, uint8_t class)
+{
+	for (size_t i = first_byte / 8; i <= last_byte / 8 && i < 2; i++)
+		word[i] = merge(word[i], class);
+}
+
+/* false: it contains unaligned fields, so all of it has class MEMORY. */
+static bool is_aligned(struct search *search, const struct type *type, size_t offset, size_t natural)
+{
+	if (offset % natural == 0)
+		return true;
+	/* A typedef with `aligned`: gcc goes by the machine's type, clang by the typedef. */
+	if (offset % type->alignment == 0)
+		search->dispute = "a member's typedef has less alignment than its type needs";
+	return false;
+}
+
+static bool classify_float(struct search *search, const struct type *type, size_t offset,
+			   uint8_t word[2])
+{
+	size_t size = type->kind == TYPE_COMPLEX ? type->size / 2 : type->size;
+
+	if (!is_aligned(search, type, offset, size))
+		return false;
+	if (size <= 8) {
+		merge_range(word, offset, offset + type->size - 1, CLASS_SSE);
+	} else if (type->kind == TYPE_COMPLEX) {
+		word[0] = merge(word[0], CLASS_COMPLEX_X87);
+	} else {
+		word[0] = merge(word[0], CLASS_X87);
+		word[1] = merge(word[1], CLASS_X87UP);
+	}
+	return true;
+}
+
+static bool classify_array(struct search *search, const struct type *type, size_t offset,
+			   uint8_t word[2])
+{
+	for (size_t i = 0; i < type->count; i++) {
+		if (classify_at(search, type->target, offset + i * type->target->size, word))
+			continue;
+		if (i)
+			search->dispute = "only some elements of a packed array are aligned";
+		return false;
+	}
+	return true;
+}
+
+/* gcc takes a union's bit-field for an integer as wide as it needs, which can be unaligned. */
+static void check_union_bits(struct search *search, const struct member *member, size_t offset)
+{
+	size_t natural = 1;
+
+	while (natural * 8 < member->bit_width)
+		natural *= 2;
+	if ((offset + member->offset) % natural)
+		search->dispute = "the alignment of a union's bit-field counts for gcc but not for clang";
+}
+
+static bool classify_member(struct search *search, const struct type *record,
+			    const struct member *member, size_t offset, uint8_t word[2])
+{
+	size_t first_bit = (offset + member->offset) * 8 + member->bit_offset;
+
+	if (!member->bit_width)
+		return classify_at(search, member->type, offset + member->offset, word);
+	if (record->kind == TYPE_UNION)
+		check_union_bits(search, member, offset);
+	merge_range(word, first_bit / 8, (first_bit + member->bit_width - 1) / 8, CLASS_INTEGER);
+	return true;
+}
+
+/* Rules 1 to 5 for a struct or union of at most two eightbytes. */
+static bool classify_record(struct search *search, const struct type *type, size_t offset,
+			    uint8_t word[2])
+{
+	uint8_t own[2] = { CLASS_NONE, CLASS_NONE };
+
+	search->has_unnamed_bits |= type->has_unnamed_bits;
+	for (size_t i = 0; i < type->count; i++)
+		if (!classify_member(search, type, &type->members[i], offset, own))
+			return false;
+	/* Rule 5, the post-merger clean-up. */
+	if (own[0] == CLASS_MEMORY || own[1] == CLASS_MEMORY ||
+	    (own[1] == CLASS_X87UP && own[0] != CLASS_X87))
+		return false;
+	word[0] = merge(word[0], own[0]);
+	word[1] = merge(word[1], own[1]);
+	return true;
+}
+
+/* false: class MEMORY. As deep as the type, at most TYPE_DEPTH_MAX: not through pointers. */
+static bool classify_at(struct search *search, const struct type *type, size_t offset,
+			uint8_t word[2])
+{
+	if (++search->steps > STEPS_MAX)
+		search->dispute = "it has too many members";
+	if (search->dispute)
+		return true;
+	search->is_misplaced |= offset % type->alignment != 0;
+	if (!type->size) {
+		/* gcc counts an array of length zero, unless an eightbyte begins there. */
+		if (offset % 8 && type->count)
+			search->dispute = "it has a member without a size, which counts for gcc "
+					  "but not for clang";
+		else if (offset % 8 && type->kind == TYPE_ARRAY)
+			search->dispute = "it has an array of length zero, which counts for gcc "
+					  "but not for clang";
+		return true;
+	}
+	switch (type->kind) {
 	case TYPE_FLOAT:
-		return type->size <= 8 ? CLASS_SSE : CLASS_UNSUPPORTED;
+	case TYPE_COMPLEX:
+		return classify_float(search, type, offset, word);
+	case TYPE_ARRAY:
+		return classify_array(search, type, offset, word);
+	case TYPE_STRUCT:
+	case TYPE_UNION:
+		return classify_record(search, type, offset, word);
 	default:
-		return CLASS_UNSUPPORTED;
+		if (!is_aligned(search, type, offset, type->size))
+			return false;
+		merge_range(word, offset, offset + type->size - 1, CLASS_INTEGER);
+		return true;
 	}
 }
 
-static sffi_status refuse(const char *what, size_t number, const struct type *type)
+struct abi_class sffi__abi_classify(const struct type *type, const char **dispute)
 {
-	char text[128];
-	char where[48];
+	struct search search = { 0 };
+	struct abi_class class = { { CLASS_NONE, CLASS_NONE } };
+	bool is_scalar = type->kind != TYPE_STRUCT && type->kind != TYPE_UNION;
 
-	sffi__type_print(type, text, sizeof text);
-	if (number)
-		snprintf(where, sizeof where, "%s %zu", what, number);
-	else
-		snprintf(where, sizeof where, "%s", what);
-	return sffi__fail(SFFI_ENOTSUP,
-			  "%s of type '%s' is passed by value, which this version cannot do; pass a "
-			  "pointer to it instead, through a function of the library that takes one",
-			  where, text);
-}
-
-static void place(struct abi_plan *plan, size_t index, enum class class, size_t *integers)
-{
-	struct abi_slot *slot = &plan->slots[index];
-
-	if (class == CLASS_INTEGER && *integers < INTEGER_REGISTERS)
-		*slot = (struct abi_slot){ ABI_INTEGER_REGISTER, (uint16_t)(*integers)++ };
-	else if (class == CLASS_SSE && plan->vector_count < VECTOR_REGISTERS)
-		*slot = (struct abi_slot){ ABI_VECTOR_REGISTER, (uint16_t)plan->vector_count++ };
-	else
-		*slot = (struct abi_slot){ ABI_STACK, (uint16_t)plan->stack_words++ };
-}
-
-sffi_status sffi__abi_plan(const struct function_type *function, struct abi_plan **result)
-{
-	enum class class = classify(function->result);
-	size_t integers = 0;
-	struct abi_plan *plan;
-
-	if (function->is_variadic)
-		return sffi__fail(SFFI_ENOTSUP, "the function is variadic ('...'), which this version "
-						"cannot call; declare it with the arguments of one call "
-						"only if the library documents that as the same");
-	if (function->count > ABI_ARGUMENTS_MAX)
-		return sffi__fail(SFFI_ENOTSUP, "the function has %zu parameters, more than the %d that "
-						"this version passes",
-				  function->count, ABI_ARGUMENTS_MAX);
-	if (class == CLASS_UNSUPPORTED)
-		return refuse("the result", 0, function->result);
-	plan = calloc(1, sizeof *plan + function->count * sizeof *plan->slots);
-	if (!plan)
-		return sffi__fail(SFFI_ENOMEM, "out of memory for the plan of a function");
-	plan->count = function->count;
-	plan->result = function->result;
-	plan->result_place = class == CLASS_SSE ? ABI_VECTOR_REGISTER : ABI_INTEGER_REGISTER;
-	for (size_t i = 0; i < function->count; i++) {
-		class = classify(function->parameters[i].type);
-		if (class != CLASS_INTEGER && class != CLASS_SSE) {
-			free(plan);
-			return refuse("parameter", i + 1, function->parameters[i].type);
-		}
-		place(plan, i, class, &integers);
-	}
-	plan->integer_count = integers;
-	*result = plan;
-	return SFFI_OK;
-}
-
-void sffi__abi_load(const struct abi_plan *plan, const uint64_t *values, struct call_frame *frame,
-		    uint64_t *stack)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		struct abi_slot slot = plan->slots[i];
-
-		if (slot.place == ABI_INTEGER_REGISTER)
-			frame->integer[slot.index] = values[i];
-		else if (slot.place == ABI_VECTOR_REGISTER)
-			frame->vector[slot.index] = values[i];
-		else
-			stack[slot.index] = values[i];
-	}
-	frame->stack_words = (uint32_t)plan->stack_words;
-	frame->vector_count = (uint32_t)plan->vector_count;
-}
-
-uint64_t sffi__abi_result(const struct abi_plan *plan, const struct call_result *result)
-{
-	return plan->result_place == ABI_VECTOR_REGISTER ? result->vector[0] : result->integer[0];
+	if (type->size > 16 && !is_scalar)
+		return (struct abi_class){ { CLASS_MEMORY, CLASS_MEMORY } };
+	if (!classify_at(&search, type, 0, class.word))
+		class = (struct abi_class){ { CLASS_MEMORY, CLASS_MEMORY } };
+	/* gcc looks at the scalars only. */
+	if (search.is_misplaced && !class_is_memory(class) && !search.dispute)
+		search.dispute = "the alignment of a packed member counts for clang but not for gcc";
+	if (search.has_unnamed_bits && !search.dispute)
+		for (size_t i = 0; i * 8 < type->size; i++)
+			if (class.word[i] != CLASS_INTEGER)
+				search.dispute = "its unnamed bit-fields count for gcc but not for clang";
+	if (dispute)
+		*dispute = search.dispute;
+	return class;
 }

@@ -10,6 +10,7 @@
  * thread, so that it is right even after a longjmp to a stale setjmp.
  */
 #include "abi/x86_64/regs.h"
+#include "abi/x86_64/crossing.h"
 
 	.text
 	.globl	sffi__enter
@@ -28,48 +29,24 @@ sffi__enter:
 	push	%rbx
 	.cfi_offset %rbx, -24
 	mov	%rsi, %rbx
+	mov	%rbp, GUARD_FRAME(%rbx)
+	mov	%r12, GUARD_SAVED+0(%rbx)
+	mov	%r13, GUARD_SAVED+8(%rbx)
+	mov	%r14, GUARD_SAVED+16(%rbx)
+	mov	%r15, GUARD_SAVED+24(%rbx)
 
-	sub	GUARD_SKEW(%rbx), %rsp
-	mov	FRAME_STACK_WORDS(%rdi), %ecx
-	lea	(,%rcx,8), %rax
-	sub	%rax, %rsp
-	and	$-16, %rsp
-	mov	%rsp, GUARD_EXPECTED_SP(%rbx)
 	mov	%rdi, %r11
-	test	%ecx, %ecx
-	jz	.Lregisters
-	mov	FRAME_STACK(%r11), %rsi
-	mov	%rsp, %rdi
-	rep movsq
-
-.Lregisters:
-	mov	FRAME_VECTOR_COUNT(%r11), %eax
-	test	%eax, %eax
-	jz	.Lintegers
-	movq	FRAME_VECTOR+0(%r11), %xmm0
-	movq	FRAME_VECTOR+8(%r11), %xmm1
-	movq	FRAME_VECTOR+16(%r11), %xmm2
-	movq	FRAME_VECTOR+24(%r11), %xmm3
-	movq	FRAME_VECTOR+32(%r11), %xmm4
-	movq	FRAME_VECTOR+40(%r11), %xmm5
-	movq	FRAME_VECTOR+48(%r11), %xmm6
-	movq	FRAME_VECTOR+56(%r11), %xmm7
-.Lintegers:
-	mov	FRAME_INTEGER+0(%r11), %rdi
-	mov	FRAME_INTEGER+8(%r11), %rsi
-	mov	FRAME_INTEGER+16(%r11), %rdx
-	mov	FRAME_INTEGER+24(%r11), %rcx
-	mov	FRAME_INTEGER+32(%r11), %r8
-	mov	FRAME_INTEGER+40(%r11), %r9
+	sub	GUARD_SKEW(%rbx), %rsp
+	movzbl	FRAME_WIDE_RESULT(%r11), %eax
+	mov	%rax, GUARD_WIDE_RESULT(%rbx)
+	frame_to_stack GUARD_EXPECTED_SP(%rbx)
+	frame_to_registers
 	call	*FRAME_TARGET(%r11)
 
 	cmp	%rsp, GUARD_EXPECTED_SP(%rbx)
 	jne	.Lunwound
 	mov	GUARD_RESULT(%rbx), %r11
-	mov	%rax, RESULT_INTEGER+0(%r11)
-	mov	%rdx, RESULT_INTEGER+8(%r11)
-	movq	%xmm0, RESULT_VECTOR+0(%r11)
-	movq	%xmm1, RESULT_VECTOR+8(%r11)
+	result_from_registers GUARD_WIDE_RESULT(%rbx)
 	cld
 	mov	-8(%rbp), %rbx
 	leave
@@ -89,6 +66,31 @@ sffi__enter:
 	hlt
 	.cfi_endproc
 	.size	sffi__enter, . - sffi__enter
+
+/*
+ * _Noreturn void sffi__enter_abandon(struct enter_guard *guard)
+ *
+ * Ends the call of the guard from below: returns from its sffi__enter, whose callee's frames
+ * are dropped as by a longjmp. The result is what it was before.
+ */
+	.globl	sffi__enter_abandon
+	.hidden	sffi__enter_abandon
+	.type	sffi__enter_abandon, @function
+sffi__enter_abandon:
+	.cfi_startproc
+	.cfi_undefined %rip
+	mov	GUARD_FRAME(%rdi), %rbp
+	mov	GUARD_SAVED+0(%rdi), %r12
+	mov	GUARD_SAVED+8(%rdi), %r13
+	mov	GUARD_SAVED+16(%rdi), %r14
+	mov	GUARD_SAVED+24(%rdi), %r15
+	cld
+	emms
+	mov	-8(%rbp), %rbx
+	leave
+	ret
+	.cfi_endproc
+	.size	sffi__enter_abandon, . - sffi__enter_abandon
 
 /* _Noreturn void sffi__switch_stack(void *top, void (*function)(void *), void *argument) */
 	.globl	sffi__switch_stack

@@ -39,3 +39,17 @@ struct machine_trap sffi__machine_trap(const void *context, int signal)
 	}
 	return trap;
 }
+
+void sffi__machine_call(const void *context, uint64_t arguments[6])
+{
+	static const unsigned char from[6] = { REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9 };
+	const greg_t *saved = ((const ucontext_t *)context)->uc_mcontext.gregs;
+
+	for (int i = 0; i < 6; i++)
+		arguments[i] = (uint64_t)saved[from[i]];
+}
+
+void sffi__machine_return(void *context, long value)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = value;
+}

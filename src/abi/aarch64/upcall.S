@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#include "abi/aarch64/upcall_entry.h"
+
+	upcall_entry sffi__upcall_enter, sffi__upcall
+
+	.section .note.GNU-stack, "", %progbits

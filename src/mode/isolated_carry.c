@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors that are arguments or results of calls, across the socket between host and
+ * worker. */
+#include "mode/isolated_call.h"
+
+#include "error.h"
+#include "os/os.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+bool sffi__call_carries(const struct lane *lane)
+{
+	return lane->peer->carry >= 0;
+}
+
+/* One at a time: a descriptor waits on the socket for the request that tells of it. The turn at a
+ * worker's one thread comes before the lock, as everywhere. */
+struct carry sffi__carry_begin(struct lane *lane)
+{
+	struct carry carry = { .kept_turn = lane->keeps_turn };
+
+	sffi__isolated_turn_begin(lane);
+	lane->keeps_turn |= lane->has_turn;
+	carry.peer = lane->peer;
+	sffi__peer_retain(carry.peer);
+	pthread_mutex_lock(&carry.peer->carry_lock);
+	return carry;
+}
+
+/* Where the worker failed meanwhile, the lane has another one by now, or none. */
+void sffi__carry_end(struct lane *lane, const struct carry *carry)
+{
+	pthread_mutex_unlock(&carry->peer->carry_lock);
+	lane->keeps_turn = carry->kept_turn;
+	if (lane->has_turn && !lane->keeps_turn) {
+		pthread_mutex_unlock(&carry->peer->manager);
+		lane->has_turn = false;
+	}
+	sffi__peer_release(carry->peer);
+}
+
+/* Sends the descriptors among the arguments and puts the worker's numbers in their place.
+ * A number that is not open here must not mean another file there: it becomes -1. */
+sffi_status sffi__call_carry_in(struct call *call)
+{
+	const struct marshal_plan *plan = call->function->marshal;
+	struct lane *lane = call->lane;
+	size_t at[OS_FDS_MAX], count = 0;
+	uint64_t argument[4] = { 0 }, result[2];
+	int fds[OS_FDS_MAX], *array, error, flags;
+	struct carry carry;
+	char byte = 0;
+	sffi_status status;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		int fd = (int)call->values[i];
+
+		if (plan->travels[i] != TRAVEL_FD || fd < 0)
+			continue;
+		flags = fcntl(fd, F_GETFD);
+		if (flags < 0) {
+			call->values[i] = (uint64_t)-1;
+			continue;
+		}
+		if (count == OS_FDS_MAX)
+			return sffi__fail(SFFI_ENOTSUP, "%s is passed more than %d descriptors",
+					  call->function->name, OS_FDS_MAX);
+		at[count] = i;
+		argument[2] |= flags & FD_CLOEXEC ? 1u << count : 0;
+		fds[count++] = fd;
+	}
+	if (!count)
+		return SFFI_OK;
+	array = sffi__arena_take(lane->work.domain->arena, sizeof fds, true);
+	if (!array)
+		return sffi__fail(SFFI_ENOMEM, "the arena is full");
+	argument[0] = (uintptr_t)array;
+	argument[1] = count;
+	carry = sffi__carry_begin(lane);
+	error = sffi__os_send(carry.peer->carry, &byte, 1, fds, count);
+	status = error ? sffi__fail_system(error, "send descriptors to the worker")
+		       : sffi__isolated_operate(lane, LANE_TAKE_FDS, argument, result,
+						"the carrying of descriptors");
+	if (!error && !status && result[0] != count)
+		status = sffi__fail(SFFI_ESYSTEM, "the worker did not receive the descriptors: the "
+						  "callee has closed its socket, or has no numbers left");
+	sffi__carry_end(lane, &carry);
+	if (!status) {
+		memcpy(call->fds, array, sizeof call->fds);
+		call->fd_count = count;
+		call->fds_attachment = lane->attachments;
+		for (size_t i = 0; i < count; i++)
+			call->values[at[i]] = (uint64_t)call->fds[i];
+	}
+	sffi__arena_give(lane->work.domain->arena, array);
+	return status;
+}
+
+static bool keeps(const struct call *call, size_t nth)
+{
+	for (size_t i = 0, n = 0; i < call->function->type->count; i++)
+		if (call->function->marshal->travels[i] == TRAVEL_FD && n++ == nth)
+			return call->function->type->parameters[i].is_keep;
+	return false;
+}
+
+/* The callee has used them; `keep` leaves them open there. */
+void sffi__call_drop_carried(struct call *call)
+{
+	uint64_t argument[4] = { 0 }, result[2];
+	size_t count = 0;
+	int *array;
+
+	/* The numbers were those of the worker that the call was made in. */
+	if (!call->fd_count || call->fds_attachment != call->lane->attachments)
+		return;
+	array = sffi__arena_take(call->lane->work.domain->arena, sizeof call->fds, false);
+	if (!array)
+		return;
+	for (size_t i = 0; i < call->fd_count; i++)
+		if (!keeps(call, i))
+			array[count++] = call->fds[i];
+	argument[0] = (uintptr_t)array;
+	argument[1] = count;
+	if (count)
+		sffi__isolated_operate(call->lane, LANE_CLOSE_FDS, argument, result,
+				       "the closing of descriptors");
+	sffi__arena_give(call->lane->work.domain->arena, array);
+}
+
+/* A descriptor that the callee returned becomes the host's. */
+sffi_status sffi__call_carry_out(struct lane *lane, const sffi_function *function, int *fd)
+{
+	uint64_t argument[4] = { 0, 1, !function->type->keep_result }, result[2];
+	int *array = sffi__arena_take(lane->work.domain->arena, sizeof *array, false), received = -1;
+	size_t count = 1;
+	struct carry carry;
+	char byte;
+	sffi_status status;
+
+	if (!array)
+		return sffi__fail(SFFI_ENOMEM, "the arena is full");
+	*array = *fd;
+	argument[0] = (uintptr_t)array;
+	carry = sffi__carry_begin(lane);
+	status = sffi__isolated_operate(lane, LANE_GIVE_FDS, argument, result,
+					"the carrying of a descriptor");
+	if (!status && (result[0] || sffi__os_receive(carry.peer->carry, &byte, 1, &received, &count,
+						      MSG_DONTWAIT) != 1 || !count))
+		status = sffi__fail(SFFI_ESYSTEM, "%s returned %d, which is no open descriptor of the "
+						  "worker, or its socket was closed",
+				    function->name, *fd);
+	sffi__carry_end(lane, &carry);
+	sffi__arena_give(lane->work.domain->arena, array);
+	if (!status) {
+		/* As the callee had it; it came close-on-exec. */
+		if (!result[1])
+			fcntl(received, F_SETFD, 0);
+		*fd = received;
+	}
+	return status;
+}

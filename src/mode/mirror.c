@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "mode/mirror.h"
+
+#include "error.h"
+#include "memory/arena.h"
+#include "mode/isolated.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- what the lane has seen ----------------------------------------------------------------- */
+
+static bool watch_environment(struct lane_watch *watch)
+{
+	size_t count = 0;
+	char **grown;
+
+	while (environ && environ[count])
+		count++;
+	grown = realloc(watch->entries, (count + 1) * sizeof *grown);
+	if (!grown)
+		return false;
+	watch->entries = grown;
+	if (environ)
+		memcpy(grown, environ, (count + 1) * sizeof *grown);
+	watch->entries_size = (count + 1) * sizeof *grown;
+	watch->environ = environ;
+	return true;
+}
+
+static bool watch_locale(struct lane_watch *watch)
+{
+	char name[HOST_LOCALE_SIZE], *copy;
+
+	sffi__host_locale(name);
+	copy = strdup(name);
+	if (!copy)
+		return false;
+	free(watch->locale);
+	watch->locale = copy;
+	return true;
+}
+
+/* Before the state is read: what changes meanwhile is seen next time. */
+static bool watch(struct lane *lane)
+{
+	lane->watch.changes = atomic_load_explicit(&sffi__host_changes, memory_order_acquire);
+	return watch_environment(&lane->watch) && watch_locale(&lane->watch);
+}
+
+/* ---- what is new ------------------------------------------------------------------------------ */
+
+static size_t name_length(const char *entry)
+{
+	const char *equals = strchr(entry, '=');
+
+	return equals ? (size_t)(equals - entry) : strlen(entry);
+}
+
+/* The entry of the same name, or NULL. */
+static const char *find(const struct host_state *state, const char *wanted)
+{
+	size_t length = name_length(wanted);
+
+	for (size_t at = 0; at < state->environment_size;) {
+		const char *entry = state->environment + at;
+
+		if (name_length(entry) == length && !memcmp(entry, wanted, length))
+			return entry;
+		at += strlen(entry) + 1;
+	}
+	return NULL;
+}
+
+static char *add(struct worker_news *news, char *to, const char *entry, size_t length)
+{
+	to = mempcpy(to, entry, length);
+	*to++ = '\0';
+	news->entries++;
+	return to;
+}
+
+/* Differences only: what the callee has set itself stays. */
+static void compare_environment(struct worker_news *news, const struct host_state *old,
+				const struct host_state *new)
+{
+	char *to = news->environment;
+
+	if (old->environment_size == new->environment_size &&
+	    !memcmp(old->environment, new->environment, new->environment_size))
+		return;
+	for (size_t at = 0; at < new->environment_size;) {
+		const char *entry = new->environment + at, *former = find(old, entry);
+
+		if (!former || strcmp(former, entry))
+			to = add(news, to, entry, strlen(entry));
+		at += strlen(entry) + 1;
+	}
+	for (size_t at = 0; at < old->environment_size;) {
+		const char *entry = old->environment + at;
+
+		if (!find(new, entry))
+			to = add(news, to, entry, name_length(entry));
+		at += strlen(entry) + 1;
+	}
+}
+
+static void compare(struct worker_news *news, const struct peer *peer, const struct host_state *new)
+{
+	const struct host_state *old = &peer->mirrored;
+	bool own_files = !(peer->share & SFFI_SHARE_CWD);
+
+	memset(news, 0, sizeof *news);
+	news->directory = -1;
+	news->has_locale = strcmp(old->locale, new->locale) &&
+			   strlen(new->locale) < sizeof news->locale;
+	if (news->has_locale)
+		strcpy(news->locale, new->locale);
+	news->has_mask = own_files && old->mask != new->mask;
+	news->mask = new->mask;
+	news->has_priority = old->priority != new->priority;
+	news->priority = new->priority;
+	news->has_directory = own_files && (old->device != new->device || old->inode != new->inode);
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (memcmp(&old->limits[i], &new->limits[i], sizeof *new->limits))
+			news->limits_changed |= 1u << i;
+	memcpy(news->limits, new->limits, sizeof news->limits);
+	compare_environment(news, old, new);
+}
+
+static bool is_news(const struct worker_news *news)
+{
+	return news->has_locale || news->has_mask || news->has_priority || news->has_directory ||
+	       news->limits_changed || news->entries;
+}
+
+/* ---- telling ------------------------------------------------------------------------------------- */
+
+/* The directory goes as a descriptor: its path may not be the worker's to follow. */
+static sffi_status tell_directory(struct lane *lane, struct worker_news *news, uint64_t argument[4])
+{
+	struct carry carry;
+	int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
+	uint64_t result[2];
+	char byte = 0;
+	sffi_status status;
+
+	if (directory < 0) {
+		news->has_directory = false;
+		return sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
+	}
+	carry = sffi__carry_begin(lane);
+	if (carry.peer->carry >= 0)
+		error = sffi__os_send(carry.peer->carry, &byte, 1, &directory, 1);
+	else
+		news->directory = directory;
+	if (error)
+		news->has_directory = false;
+	status = sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
+	sffi__carry_end(lane, &carry);
+	sffi__os_close(directory);
+	return status;
+}
+
+static sffi_status tell(struct lane *lane, struct worker_news *news)
+{
+	uint64_t argument[4] = { (uintptr_t)news }, result[2];
+
+	return news->has_directory
+		       ? tell_directory(lane, news, argument)
+		       : sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
+}
+
+/* The peer's lock is held. */
+static sffi_status tell_news(struct lane *lane, struct host_state *now)
+{
+	struct peer *peer = lane->peer;
+	sffi_domain *domain = lane->work.domain;
+	size_t size = sizeof(struct worker_news) + now->environment_size +
+		      peer->mirrored.environment_size;
+	struct worker_news *news = sffi__arena_take(domain->arena, size, false);
+	sffi_status status = SFFI_OK;
+
+	if (!news)
+		return sffi__fail(SFFI_ENOMEM, "the arena is full");
+	compare(news, peer, now);
+	if (is_news(news))
+		status = tell(lane, news);
+	sffi__arena_give(domain->arena, news);
+	if (status)
+		return status;
+	sffi__host_state_free(&peer->mirrored);
+	peer->mirrored = *now;
+	*now = (struct host_state){ 0 };
+	return SFFI_OK;
+}
+
+/* Inside an upcall another thread may wait for what this one's call has: it is not waited for. */
+static bool lock_mirror(const struct lane *lane, pthread_mutex_t *mutex)
+{
+	return lane->work.depth ? !pthread_mutex_trylock(mutex) : !pthread_mutex_lock(mutex);
+}
+
+sffi_status sffi__mirror(struct lane *lane)
+{
+	struct peer *peer = lane->peer;
+	struct host_state now = { 0 };
+	int saved = errno;
+	sffi_status status;
+
+	lane->watch.is_off = !sffi__os_has(OS_MIRROR);
+	if (lane->watch.is_off)
+		return SFFI_OK;
+	if (output_waits())
+		fflush(stdout);
+	errno = saved;
+	if (lane->attachments == lane->watch.attachments &&
+	    atomic_load(&sffi__host_changes) == lane->watch.changes &&
+	    !environment_is_other(&lane->watch) && !locale_is_other(&lane->watch))
+		return SFFI_OK;
+	if (!lock_mirror(lane, &peer->mirror))
+		return SFFI_OK;
+	sffi__peer_retain(peer);
+	status = watch(lane) && sffi__host_state_read(&now)
+			 ? SFFI_OK : sffi__fail(SFFI_ENOMEM, "out of memory for the host's state");
+	if (!status)
+		status = tell_news(lane, &now);
+	sffi__host_state_free(&now);
+	if (!status)
+		lane->watch.attachments = lane->attachments;
+	pthread_mutex_unlock(&peer->mirror);
+	sffi__peer_release(peer);
+	errno = saved;
+	return status;
+}
+
+void sffi_state_changed(void)
+{
+	atomic_fetch_add(&sffi__host_changes, 1);
+}

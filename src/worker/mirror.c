@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker takes over what has changed in the host; and what the callee prints goes out
+ * when its call ends. */
+#include "worker/worker.h"
+
+#include "os/os.h"
+#include "worker/host_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What the host knows, as the pointers that lead to it and the locale's name. */
+static char **known_environ, **known_entries;
+static size_t known_size;
+static char *known_locale;
+static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
+
+extern char **environ;
+
+static bool is_known(void)
+{
+	return known_locale && environ == known_environ && !strcmp(setlocale(LC_ALL, NULL), known_locale) &&
+	       (!environ || !memcmp(environ, known_entries, known_size));
+}
+
+static void note_known(void)
+{
+	size_t count = 0;
+	char **grown;
+
+	while (environ && environ[count])
+		count++;
+	grown = realloc(known_entries, (count + 1) * sizeof *grown);
+	free(known_locale);
+	known_locale = grown ? strdup(setlocale(LC_ALL, NULL)) : NULL;
+	if (!grown)
+		return;
+	known_entries = grown;
+	known_environ = environ;
+	known_size = (count + 1) * sizeof *grown;
+	if (environ)
+		memcpy(grown, environ, known_size);
+}
+
+static void take_environment(const struct worker_news *news)
+{
+	const char *entry = news->environment;
+
+	for (uint32_t i = 0; i < news->entries; i++) {
+		const char *equals = strchr(entry, '=');
+		char *name = strndup(entry, equals ? (size_t)(equals - entry) : strlen(entry));
+
+		if (name && equals)
+			setenv(name, equals + 1, 1);
+		else if (name)
+			unsetenv(name);
+		free(name);
+		entry += strlen(entry) + 1;
+	}
+}
+
+static void take_directory(int directory)
+{
+	size_t count = 1;
+	char byte;
+
+	if (directory < 0 && (sffi__os_receive(sffi__worker.socket, &byte, 1, &directory, &count,
+					       MSG_DONTWAIT) != 1 || !count))
+		return;
+	if (fchdir(directory))
+		errno = 0; /* the host could enter it, this process may not: it stays where it is */
+	sffi__os_close(directory);
+}
+
+/* The lock is held. */
+static void look(void)
+{
+	bool first = !known_locale;
+
+	if (is_known())
+		return;
+	note_known();
+	if (!first)
+		atomic_store(&sffi__worker.control->changed, 1);
+}
+
+/* What it refuses, the callee would be refused, too. */
+void sffi__news_take(const struct worker_news *news)
+{
+	/* What the callee has changed itself is to be told, too. */
+	if (sffi__worker.shares) {
+		pthread_mutex_lock(&known_lock);
+		look();
+	}
+	if (news->has_directory && news->directory >= 0)
+		take_directory(fcntl(news->directory, F_DUPFD_CLOEXEC, 3));
+	else if (news->has_directory)
+		take_directory(-1);
+	if (news->has_mask)
+		umask((mode_t)news->mask);
+	if (news->has_priority)
+		setpriority(PRIO_PROCESS, 0, news->priority);
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (news->limits_changed & 1u << i)
+			setrlimit((__rlimit_resource_t)i, &news->limits[i]);
+	if (news->entries)
+		take_environment(news);
+	if (news->has_locale)
+		setlocale(LC_ALL, news->locale);
+	/* The host knows. */
+	if (sffi__worker.shares) {
+		note_known();
+		pthread_mutex_unlock(&known_lock);
+	}
+}
+
+void sffi__news_look(void)
+{
+	int saved = errno;
+
+	pthread_mutex_lock(&known_lock);
+	look();
+	pthread_mutex_unlock(&known_lock);
+	errno = saved;
+}
+
+size_t sffi__news_give(char *to, size_t size)
+{
+	const char *name = setlocale(LC_ALL, NULL);
+	size_t used = strlen(name) + 1;
+
+	if (used > size)
+		return 0;
+	memcpy(to, name, used);
+	for (char **entry = environ; entry && *entry; entry++) {
+		size_t length = strlen(*entry) + 1;
+
+		if (used + length > size)
+			return 0;
+		memcpy(to + used, *entry, length);
+		used += length;
+	}
+	return used;
+}
+
+void sffi__output_flush(void)
+{
+	int saved = errno;
+
+	/* Who holds it writes it. */
+	if (!ftrylockfile(stdout)) {
+		fflush_unlocked(stdout);
+		funlockfile(stdout);
+	}
+	errno = saved;
+}
+
+void sffi__input_share(void)
+{
+	/* What is taken out of it is what is asked for: the rest is the host's. */
+	setvbuf(stdin, NULL, _IONBF, 0);
+}

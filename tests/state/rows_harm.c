@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What could do harm: here it is better not to be as in process. */
+#include "state.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static void works_still(struct state *state)
+{
+	note(state, "and then: %d", call(state, "int count_up(void)") > 0);
+}
+
+static void exits(struct state *state)
+{
+	call(state, "void end_process(int status)", 3);
+	works_still(state);
+}
+
+static void replaces(struct state *state)
+{
+	call(state, "int replace_process(const char *program)", at("true"));
+	works_still(state);
+}
+
+static void closes_everything(struct state *state)
+{
+	int fd = open("a", O_RDWR | O_CREAT, 0666);
+
+	call(state, "int close_everything(void)");
+	note(state, "open: %d %d", fcntl(fd, F_GETFD) >= 0, fcntl(1, F_GETFD) >= 0);
+	works_still(state);
+}
+
+static const struct row rows[] = {
+	{ "exit", "exit() in the callee", exits, "cse", "It ends the worker, and the call fails.",
+	  "nothing: the host is to go on", "exit" },
+	{ "execve", "execve() in the callee", replaces, "cse", "Likewise.", "fork() first", "execve" },
+	{ "close-all", "a callee that closes every descriptor", closes_everything, "ce",
+	  "With nothing shared they are the worker's; shared, SafeFFI's own are out of reach.",
+	  "share nothing" },
+	{ 0 },
+};
+const struct group state_harm = { "Harm", rows };
