@@ -2,6 +2,7 @@
 /* What the Smalltalk tests call. */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -107,6 +108,21 @@ void for_ever(void)
 {
 	for (volatile int i = 0;; i++)
 		;
+}
+
+/* Who waits here waits until another call opens. */
+static sem_t gate;
+
+int32_t wait_at_gate(void)
+{
+	while (sem_wait(&gate))
+		;
+	return 7;
+}
+
+void open_gate(void)
+{
+	sem_post(&gate);
 }
 
 int32_t crash(int32_t *where)
