@@ -143,8 +143,9 @@ SFFI_API uint64_t sffi_domain_generation(const sffi_domain *);
  * pages inside the range. In SFFI_SHIELDED, callees can read it, not write it; then the
  * protection that it had when it was added is what it gets back after every call: memory
  * that is unmapped or protected otherwise is to be removed first. All domains, those made
- * before too. SFFI_EINVAL: the range is not mapped memory, or (remove) no region begins
- * there. */
+ * before too. A call for which the kernel refuses the protection fails with SFFI_ESYSTEM.
+ * SFFI_EINVAL: the range is not mapped memory, or (remove) no region begins there. SFFI_ENOMEM.
+ * SFFI_ESYSTEM: there is no room for its mappings. */
 SFFI_API sffi_status sffi_region_add(void *address, size_t size);
 SFFI_API sffi_status sffi_region_remove(void *address);
 

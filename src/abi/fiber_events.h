@@ -10,5 +10,6 @@
 #define FIBER_THREW 4       /* an exception did */
 #define FIBER_THREAD_EXIT 5 /* it ended its thread */
 #define FIBER_REFUSED 6     /* a function of the host's that it called as its own refused */
+#define FIBER_UNSHIELDED 7  /* it has not gone on: the host's memory could not be shut */
 
 #endif

@@ -220,10 +220,9 @@ static __attribute__((noinline)) fiber_event run_nested(struct fiber *fiber,
 	return event;
 }
 
-static inline void leave_host(struct fiber *fiber)
+static inline bool leave_host(struct fiber *fiber)
 {
-	if (fiber->ops->leave_host)
-		fiber->ops->leave_host(fiber);
+	return !fiber->ops->leave_host || fiber->ops->leave_host(fiber);
 }
 
 static inline void enter_host(struct fiber *fiber)
@@ -245,7 +244,8 @@ fiber_event sffi__fiber_call(struct fiber *fiber, const struct call_frame *frame
 
 	if (sffi__fiber_running)
 		return run_nested(fiber, frame, result);
-	leave_host(fiber);
+	if (!leave_host(fiber))
+		return FIBER_UNSHIELDED;
 	event = run(fiber, frame, result, top(fiber));
 	enter_host(fiber);
 	return event;
@@ -256,7 +256,8 @@ fiber_event sffi__fiber_continue(struct fiber *fiber, const struct fiber_waiting
 	fiber_event event;
 
 	fiber->registers = waiting->registers;
-	leave_host(fiber);
+	if (!leave_host(fiber))
+		return FIBER_UNSHIELDED;
 	sffi__fiber_running = fiber;
 	errno = waiting->error;
 	event = sffi__fiber_resume(&fiber->registers);

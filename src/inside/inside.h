@@ -14,8 +14,9 @@ struct inside_ops {
 	bool is_guarded;
 	/* What the mode needs of the machine, for each domain; or NULL. */
 	sffi_status (*open)(sffi_domain *);
-	/* Right before callee code runs, and right after; or NULL. On the calling thread. */
-	void (*leave_host)(struct fiber *);
+	/* Right before callee code runs, and right after; or NULL. On the calling thread. False: it
+	 * must not run. */
+	bool (*leave_host)(struct fiber *);
 	void (*enter_host)(struct fiber *);
 	/* When the call is all made up; a failure is the call's. Or NULL. */
 	sffi_status (*before_call)(struct inside_call *);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 enum { PAGE = 4096, SLOTS = 4096, SLOT_SHIFT = 16 };
+static const uint64_t RETRY_NS = 1000000;
 _Static_assert(CALLBACKS_MAX <= 1 << SLOT_SHIFT, "a thunk's number has the domain in its upper half");
 
 __thread struct direct_call *sffi__direct_call_in_work;
@@ -249,6 +250,19 @@ static sffi_status serve(struct fiber *fiber, uint32_t index, const struct upcal
 	return status;
 }
 
+/* Without it the callee must not go on: its call ends; a thread that the library made itself has none,
+ * and waits until the process has given up a mapping. */
+static void resume_shield(const struct shield_state *shield, struct fiber *running)
+{
+	static _Atomic uint32_t nobody;
+
+	while (!sffi__shield_resume(shield)) {
+		if (running)
+			sffi__fiber_land(&running->registers, FIBER_UNSHIELDED);
+		sffi__os_futex_wait(&nobody, 0, sffi__os_now_ns() + RETRY_NS);
+	}
+}
+
 /* On this stack. */
 static void serve_here(uint64_t index, const struct upcall_registers *registers,
 		       struct call_result *result)
@@ -271,7 +285,7 @@ static void serve_here(uint64_t index, const struct upcall_registers *registers,
 	}
 	sffi__fiber_running = running;
 	sffi__domain_release(domain);
-	sffi__shield_resume(&shield);
+	resume_shield(&shield, running);
 	if (status)
 		end_call(status);
 }

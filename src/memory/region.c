@@ -54,11 +54,14 @@ bool sffi__region_has(uintptr_t address)
 	return found;
 }
 
-void sffi__regions_each(void (*function)(uintptr_t low, uintptr_t high))
+sffi_status sffi__regions_each(sffi_status (*function)(uintptr_t low, uintptr_t high))
 {
-	for (size_t i = 0; i < count; i++)
+	sffi_status status = SFFI_OK;
+
+	for (size_t i = 0; i < count && !status; i++)
 		if (regions[i].high > regions[i].low)
-			function(regions[i].low, regions[i].high);
+			status = function(regions[i].low, regions[i].high);
+	return status;
 }
 
 bool sffi__region_is_shielded(uintptr_t address, size_t size)
@@ -112,9 +115,10 @@ static sffi_status add(const struct region *region)
 	grown = realloc(regions, (count + 1) * sizeof *regions);
 	if (grown) {
 		regions = grown;
-		regions[count++] = *region;
 		if (region->high > region->low)
-			sffi__shield_cover(region->low, region->high);
+			status = sffi__shield_cover(region->low, region->high);
+		if (!status)
+			regions[count++] = *region;
 	} else {
 		status = sffi__fail(SFFI_ENOMEM, "out of memory for the list of regions");
 	}

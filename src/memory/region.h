@@ -12,7 +12,7 @@ void sffi__regions_withhold(bool);
 bool sffi__region_has(uintptr_t address);
 
 /* Calls the function for each, whole pages; the lock is held. */
-void sffi__regions_each(void (*)(uintptr_t low, uintptr_t high));
+sffi_status sffi__regions_each(sffi_status (*)(uintptr_t low, uintptr_t high));
 
 /* Whether all of the range is write-protected whenever a callee runs in this process; so the host
  * can write there, whatever the kernel says at the moment. */

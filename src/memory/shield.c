@@ -40,6 +40,18 @@ static sffi_status choose(void)
 	return status;
 }
 
+/* The last one closes it. */
+static void close_locked(void)
+{
+	if (users == 1) {
+		sffi__shield_uncover(0, UINTPTR_MAX);
+		chosen->close();
+		free(covered);
+		covered = NULL;
+	}
+	users -= users > 0;
+}
+
 static sffi_status open_locked(void)
 {
 	sffi_status status;
@@ -60,8 +72,10 @@ static sffi_status open_locked(void)
 		return status;
 	}
 	users = 1;
-	sffi__regions_each(sffi__shield_cover);
-	return SFFI_OK;
+	status = sffi__regions_each(sffi__shield_cover);
+	if (status)
+		close_locked();
+	return status;
 }
 
 sffi_status sffi__shield_open(void)
@@ -77,13 +91,7 @@ sffi_status sffi__shield_open(void)
 void sffi__shield_close(void)
 {
 	sffi__regions_lock();
-	if (users == 1) {
-		sffi__shield_uncover(0, UINTPTR_MAX);
-		chosen->close();
-		free(covered);
-		covered = NULL;
-	}
-	users -= users > 0;
+	close_locked();
 	sffi__regions_unlock();
 }
 
@@ -92,9 +100,9 @@ const char *sffi__shield_mechanism(void)
 	return chosen ? chosen->name : NULL;
 }
 
-void sffi__shield_raise(uintptr_t low, uintptr_t high)
+bool sffi__shield_raise(uintptr_t low, uintptr_t high)
 {
-	chosen->raise(low, high);
+	return chosen->raise(low, high);
 }
 
 void sffi__shield_lower(void)
@@ -109,10 +117,9 @@ void sffi__shield_suspend(struct shield_state *state)
 		chosen->suspend(state);
 }
 
-void sffi__shield_resume(const struct shield_state *state)
+bool sffi__shield_resume(const struct shield_state *state)
 {
-	if (state->is_raised)
-		chosen->resume(state);
+	return !state->is_raised || chosen->resume(state);
 }
 
 bool sffi__shield_repair(int signal, siginfo_t *info, void *context)
@@ -127,21 +134,36 @@ bool sffi__shield_repair(int signal, siginfo_t *info, void *context)
 
 /* ---- regions ------------------------------------------------------------------ */
 
-/* Without memory for the sets nothing changes: a region that comes is not protected then, which
- * the caller cannot mend either. */
-void sffi__shield_cover(uintptr_t low, uintptr_t high)
+static sffi_status cover(const struct spans *pieces)
 {
-	struct spans *pieces = users ? sffi__spans_writable(low, high, covered) : NULL;
 	struct spans *all = pieces ? sffi__spans_join(covered, pieces) : NULL;
 
-	if (all) {
-		chosen->cover(all, pieces);
-		free(covered);
-		covered = all;
+	if (!all)
+		return sffi__fail(SFFI_ENOMEM, "out of memory for the list of shielded memory");
+	if (!chosen->cover(all, pieces)) {
+		free(all);
+		return sffi__fail(SFFI_ESYSTEM, "a region cannot be shielded: the process has as many mappings "
+						"as it may have (vm.max_map_count)");
 	}
-	free(pieces);
+	free(covered);
+	covered = all;
+	return SFFI_OK;
 }
 
+sffi_status sffi__shield_cover(uintptr_t low, uintptr_t high)
+{
+	struct spans *pieces;
+	sffi_status status;
+
+	if (!users)
+		return SFFI_OK;
+	pieces = sffi__spans_writable(low, high, covered);
+	status = cover(pieces);
+	free(pieces);
+	return status;
+}
+
+/* Without memory for the sets nothing changes: more is shut than need be. */
 void sffi__shield_uncover(uintptr_t low, uintptr_t high)
 {
 	struct spans *pieces = users ? sffi__spans_part(covered, low, high, true) : NULL;

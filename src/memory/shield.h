@@ -24,8 +24,9 @@ void sffi__shield_close(void);
 const char *sffi__shield_mechanism(void);
 
 /* This thread is about to run a callee, on the stack [low, high); and it runs code of the host
- * again. Either may be said twice. */
-void sffi__shield_raise(uintptr_t low, uintptr_t high);
+ * again. Either may be said twice. False: some of the memory cannot be shut, since the process has
+ * as many mappings as it may have (vm.max_map_count); nothing is shut for this thread then. */
+bool sffi__shield_raise(uintptr_t low, uintptr_t high);
 void sffi__shield_lower(void);
 /* Code of the host runs in between where a callee is: on its stack, or on a thread that it has
  * made; and goes back to it. */
@@ -34,13 +35,14 @@ struct shield_state {
 	uintptr_t host, low, high;
 };
 void sffi__shield_suspend(struct shield_state *);
-void sffi__shield_resume(const struct shield_state *);
+bool sffi__shield_resume(const struct shield_state *);
 
 /* In a signal handler: true if the fault was the shield's doing and has been put right. */
 bool sffi__shield_repair(int signal, siginfo_t *, void *context);
 
-/* For region.c, under its lock: a region has come, or a range has gone. */
-void sffi__shield_cover(uintptr_t low, uintptr_t high);
+/* For region.c, under its lock: a region has come, or a range has gone. SFFI_ENOMEM, SFFI_ESYSTEM:
+ * it is not covered. */
+sffi_status sffi__shield_cover(uintptr_t low, uintptr_t high);
 void sffi__shield_uncover(uintptr_t low, uintptr_t high);
 /* Whether all of the range is covered, and was writable when it came: so the host can write there,
  * whatever the kernel says at the moment. The regions' lock is held. */

@@ -43,11 +43,11 @@ static void make_huge(const struct span *span)
 	sffi__os_advise((void *)low, high - low, MADV_COLLAPSE);
 }
 
-static void cover_huge(const struct spans *all, const struct spans *pieces)
+static bool cover_huge(const struct spans *all, const struct spans *pieces)
 {
 	for (size_t i = 0; i < pieces->count; i++)
 		make_huge(&pieces->list[i]);
-	sffi__protect_cover(all, pieces);
+	return sffi__protect_cover(all, pieces);
 }
 
 const struct shield_ops sffi__shield_huge = {

@@ -155,37 +155,44 @@ static void close_keys(void)
 {
 }
 
-static void cover_keys(const struct spans *all, const struct spans *pieces)
+static bool give_key(const struct spans *pieces, int to)
 {
-	(void)all;
+	bool all = true;
+
 	for (size_t i = 0; i < pieces->count; i++) {
 		const struct span *span = &pieces->list[i];
 
-		sffi__os_protect_by_key((void *)span->low, span->high - span->low, span->protection,
-					key);
+		all &= !sffi__os_protect_by_key((void *)span->low, span->high - span->low,
+						span->protection, to);
 	}
+	return all;
 }
 
 static void uncover_keys(const struct spans *all, const struct spans *pieces)
 {
 	(void)all;
-	for (size_t i = 0; i < pieces->count; i++) {
-		const struct span *span = &pieces->list[i];
-
-		sffi__os_protect_by_key((void *)span->low, span->high - span->low, span->protection, 0);
-	}
+	give_key(pieces, 0);
 }
 
-static void resume_keys(const struct shield_state *state)
+static bool cover_keys(const struct spans *all, const struct spans *pieces)
+{
+	if (give_key(pieces, key))
+		return true;
+	uncover_keys(all, pieces);
+	return false;
+}
+
+static bool resume_keys(const struct shield_state *state)
 {
 	(void)state;
 	sffi__key_allow(key, KEY_READ);
+	return true;
 }
 
-static void raise_keys(uintptr_t low, uintptr_t high)
+static bool raise_keys(uintptr_t low, uintptr_t high)
 {
 	(void)low, (void)high;
-	resume_keys(NULL);
+	return resume_keys(NULL);
 }
 
 static void lower_keys(void)

@@ -81,7 +81,12 @@ static struct opening *open_chunk(const struct span *span, uintptr_t address)
 	}
 	/* Also if it was there: the region may have been removed and added since. */
 	opening->high = high;
-	sffi__protect_range(span, low, high, false);
+	if (!sffi__protect_range(span, low, high, false)) {
+		/* No room for the mappings that this makes; the whole makes none. */
+		opening->low = span->low;
+		opening->high = span->high;
+		sffi__protect_range(span, span->low, span->high, false);
+	}
 	return opening;
 }
 

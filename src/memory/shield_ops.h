@@ -15,13 +15,14 @@ struct shield_ops {
 	sffi_status (*open)(void);
 	void (*close)(void);
 	/* `all` is to be covered from now on, and lasts until the next change; `pieces` of it are new,
-	 * or are no longer in it. One change at a time. */
-	void (*cover)(const struct spans *all, const struct spans *pieces);
+	 * or are no longer in it. One change at a time.
+	 * False: the kernel has no room for that, and all is as it was. */
+	bool (*cover)(const struct spans *all, const struct spans *pieces);
 	void (*uncover)(const struct spans *all, const struct spans *pieces);
-	void (*raise)(uintptr_t low, uintptr_t high);
+	bool (*raise)(uintptr_t low, uintptr_t high);
 	void (*lower)(void);
 	void (*suspend)(struct shield_state *);
-	void (*resume)(const struct shield_state *); /* it was raised */
+	bool (*resume)(const struct shield_state *); /* it was raised */
 	bool (*repair)(int signal, siginfo_t *, void *context);
 	void (*before_fork)(void);
 	void (*after_fork)(bool in_child);

@@ -48,31 +48,44 @@ void sffi__protect_unlock(uint64_t mask)
 	sffi__os_restore_signals(mask);
 }
 
-/* One call, unless the host has unmapped a part: then the halves, and so on. */
-static void protect(uintptr_t low, uintptr_t high, int protection, unsigned *pieces)
+static bool is_mapped(uintptr_t page)
 {
-	uintptr_t middle = (low + (high - low) / 2) & -(uintptr_t)PAGE;
+	unsigned char unused;
 
-	if (!sffi__os_protect((void *)low, high - low, protection) || high - low <= PAGE)
-		return;
-	if (*pieces >= PIECES_MAX)
-		return;
-	*pieces += 2;
-	protect(low, middle, protection, pieces);
-	protect(middle, high, protection, pieces);
+	return !mincore((void *)page, PAGE, &unused);
 }
 
-void sffi__protect_range(const struct span *span, uintptr_t low, uintptr_t high, bool shut)
+/* One call, unless the host has unmapped a part: then the halves, and so on. */
+static bool protect(uintptr_t low, uintptr_t high, int protection, unsigned *pieces)
+{
+	uintptr_t middle = (low + (high - low) / 2) & -(uintptr_t)PAGE;
+	bool done;
+
+	if (!sffi__os_protect((void *)low, high - low, protection))
+		return true;
+	if (high - low <= PAGE)
+		return !is_mapped(low);
+	if (*pieces >= PIECES_MAX)
+		return false;
+	*pieces += 2;
+	done = protect(low, middle, protection, pieces);
+	return protect(middle, high, protection, pieces) && done;
+}
+
+bool sffi__protect_range(const struct span *span, uintptr_t low, uintptr_t high, bool shut)
 {
 	unsigned pieces = 0;
 
-	protect(low, high, shut ? span->protection & ~PROT_WRITE : span->protection, &pieces);
+	return protect(low, high, shut ? span->protection & ~PROT_WRITE : span->protection, &pieces);
 }
 
-static void protect_all(const struct spans *spans, bool shut)
+static bool protect_all(const struct spans *spans, bool shut)
 {
+	bool all = true;
+
 	for (size_t i = 0; i < spans->count; i++)
-		sffi__protect_range(&spans->list[i], spans->list[i].low, spans->list[i].high, shut);
+		all &= sffi__protect_range(&spans->list[i], spans->list[i].low, spans->list[i].high, shut);
+	return all;
 }
 
 const struct span *sffi__protect_find(uintptr_t address)
@@ -85,12 +98,11 @@ bool sffi__protect_is_shut(void)
 	return running > 0;
 }
 
-static void turn_all(bool shut)
+static bool turn_all(bool shut)
 {
 	sffi__openings_forget();
 	turn++;
-	if (covered)
-		protect_all(covered, shut);
+	return !covered || protect_all(covered, shut);
 }
 
 /* ---- the table ------------------------------------------------------------------ */
@@ -110,14 +122,17 @@ void sffi__protect_close(void)
 	sffi__protect_unlock(mask);
 }
 
-void sffi__protect_cover(const struct spans *all, const struct spans *pieces)
+bool sffi__protect_cover(const struct spans *all, const struct spans *pieces)
 {
 	uint64_t mask = sffi__protect_lock();
+	bool done = !running || protect_all(pieces, true);
 
-	covered = all;
-	if (running)
-		protect_all(pieces, true);
+	if (done)
+		covered = all;
+	else
+		protect_all(pieces, false);
 	sffi__protect_unlock(mask);
+	return done;
 }
 
 void sffi__protect_uncover(const struct spans *all, const struct spans *pieces)
@@ -130,27 +145,32 @@ void sffi__protect_uncover(const struct spans *all, const struct spans *pieces)
 	sffi__protect_unlock(mask);
 }
 
-void sffi__protect_resume(const struct shield_state *state)
+bool sffi__protect_resume(const struct shield_state *state)
 {
 	uint64_t mask;
+	bool done;
 
 	if (mine.state.is_raised)
-		return;
+		return true;
 	mine.state = *state;
 	mine.state.is_raised = false;
 	mask = sffi__protect_lock();
-	if (!running++)
-		turn_all(true);
+	done = running || turn_all(true);
+	if (done)
+		running++;
+	else
+		turn_all(false);
 	sffi__protect_unlock(mask);
-	mine.state.is_raised = true;
+	mine.state.is_raised = done;
+	return done;
 }
 
-void sffi__protect_raise(uintptr_t low, uintptr_t high)
+bool sffi__protect_raise(uintptr_t low, uintptr_t high)
 {
 	struct shield_state state = { .host = (uintptr_t)__builtin_frame_address(0), .low = low,
 				      .high = high };
 
-	sffi__protect_resume(&state);
+	return sffi__protect_resume(&state);
 }
 
 void sffi__protect_lower(void)

@@ -8,12 +8,12 @@
 /* chunk: what is opened at once for a thread of the host that stores, a power of two. */
 sffi_status sffi__protect_open(uintptr_t chunk);
 void sffi__protect_close(void);
-void sffi__protect_cover(const struct spans *all, const struct spans *pieces);
+bool sffi__protect_cover(const struct spans *all, const struct spans *pieces);
 void sffi__protect_uncover(const struct spans *all, const struct spans *pieces);
-void sffi__protect_raise(uintptr_t low, uintptr_t high);
+bool sffi__protect_raise(uintptr_t low, uintptr_t high);
 void sffi__protect_lower(void);
 void sffi__protect_suspend(struct shield_state *);
-void sffi__protect_resume(const struct shield_state *);
+bool sffi__protect_resume(const struct shield_state *);
 bool sffi__protect_repair(int signal, siginfo_t *, void *context);
 void sffi__protect_before_fork(void);
 void sffi__protect_after_fork(bool in_child);
@@ -24,8 +24,9 @@ void sffi__protect_after_fork(bool in_child);
  * store, and would wait for its own thread. */
 uint64_t sffi__protect_lock(void);
 void sffi__protect_unlock(uint64_t mask);
-/* shut: nobody can write; else as the owner had it. What is no longer mapped is left out. */
-void sffi__protect_range(const struct span *, uintptr_t low, uintptr_t high, bool shut);
+/* shut: nobody can write; else as the owner had it. What is no longer mapped is left out. False:
+ * the process has no room for the mappings that this makes. */
+bool sffi__protect_range(const struct span *, uintptr_t low, uintptr_t high, bool shut);
 /* Of the set in force, under the lock. */
 const struct span *sffi__protect_find(uintptr_t address);
 /* Somebody runs a callee, so that everything is shut that is not opened. Under the lock. */

@@ -102,11 +102,13 @@ static struct spans *add_mapping(struct spans *found, const struct mapping *mapp
 struct spans *sffi__spans_writable(uintptr_t low, uintptr_t high, const struct spans *known)
 {
 	char *text = sffi__os_read_file("/proc/self/maps");
-	struct spans *found = text ? new_spans(0) : NULL;
+	struct spans *found;
 	struct maps maps;
 
 	sffi__maps_parse(&maps, text);
 	free(text);
+	/* A list that was cut off, for want of memory, must not pass for one without the range. */
+	found = maps.count && maps.mappings[maps.count - 1].high >= high ? new_spans(0) : NULL;
 	for (size_t i = 0; found && i < maps.count; i++) {
 		const struct mapping *mapping = &maps.mappings[i];
 

@@ -233,6 +233,19 @@ void sffi__inside_abandon(struct inside_call *call)
 	call->ended = SFFI_EUPCALL;
 }
 
+sffi_status sffi__inside_refused(struct inside_call *call, fiber_event event)
+{
+	const char *what = call->function ? call->function->name : call->doing;
+
+	sffi__inside_abandon(call);
+	if (event == FIBER_REFUSED)
+		return sffi__fail(SFFI_EUPCALL, "%s: the handler of its upcall refused: %s", what,
+				  call->fiber->work.refusal);
+	return call->ended = sffi__fail(SFFI_ESYSTEM, "%s: the registered memory could not be shielded, so the callee "
+					"did not go on: the process has as many mappings as it may have "
+					"(vm.max_map_count)", what);
+}
+
 static sffi_status overran(const struct inside_call *call, const struct fault_overrun *overrun)
 {
 	struct fault_scene scene = scene_of(call);
@@ -344,20 +357,13 @@ fiber_event sffi__inside_serve(struct inside_call *call, fiber_event event)
 	return event;
 }
 
-static sffi_status refused(const struct inside_call *call)
-{
-	return sffi__fail(SFFI_EUPCALL, "%s: the handler of its upcall refused: %s",
-			  call->function ? call->function->name : call->doing, call->fiber->work.refusal);
-}
 
 /* From what the callee gave way for to its end. */
 static sffi_status go_on(struct inside_call *call, fiber_event event)
 {
 	event = sffi__inside_serve(call, event);
-	if (event == FIBER_REFUSED) {
-		sffi__inside_abandon(call);
-		return refused(call);
-	}
+	if (event == FIBER_REFUSED || event == FIBER_UNSHIELDED)
+		return sffi__inside_refused(call, event);
 	if (event != FIBER_RETURNED)
 		return sffi__inside_failed(call, event);
 	call->error = call->fiber->error;

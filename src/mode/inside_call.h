@@ -57,6 +57,8 @@ fiber_event sffi__inside_serve(struct inside_call *, fiber_event);
 sffi_status sffi__inside_failed(struct inside_call *, fiber_event);
 /* The callee waits in an upcall and is not wanted any more. */
 void sffi__inside_abandon(struct inside_call *);
+/* FIBER_REFUSED, FIBER_UNSHIELDED: the callee is abandoned; SFFI_EUPCALL, SFFI_ESYSTEM. */
+sffi_status sffi__inside_refused(struct inside_call *, fiber_event);
 /* It returned: fences, result, everything that goes back. */
 sffi_status sffi__inside_finish(struct inside_call *, void *result);
 void sffi__inside_end(struct inside_call *);

@@ -171,15 +171,12 @@ static void leave_upcall(struct invocation *self)
 	self->upcall.work = NULL;
 }
 
-static void refused(struct invocation *self)
+static void refused(struct invocation *self, fiber_event event)
 {
-	struct fiber *fiber = thread_of(&self->head)->fiber;
+	sffi_status status = sffi__inside_refused(&self->call, event);
 
-	sffi__inside_abandon(&self->call);
-	sffi__fail(SFFI_EUPCALL, "%s: the handler of its upcall refused: %s", self->head.function->name,
-		   fiber->work.refusal);
 	sffi__set_last_fault(NULL);
-	failed(self, SFFI_EUPCALL);
+	failed(self, status);
 }
 
 /* A callee that is in no thread's hands, or called what is no callback, ends like a fault. */
@@ -218,7 +215,7 @@ static bool take_upcall(struct invocation *self)
 	if (status == SFFI_EFAULT)
 		ended_by(self, SFFI_FAULT_STALE_CALLBACK);
 	else if (status || self->upcall.refused)
-		refused(self);
+		refused(self, FIBER_REFUSED);
 	return true;
 }
 
@@ -268,8 +265,8 @@ static void wait_for_event(sffi_invocation *invocation, int timeout_ms)
 		if (event == FIBER_UPCALLED) {
 			if (!take_upcall(self))
 				return;
-		} else if (event == FIBER_REFUSED) {
-			refused(self);
+		} else if (event == FIBER_REFUSED || event == FIBER_UNSHIELDED) {
+			refused(self, event);
 		} else if (event != FIBER_RETURNED) {
 			failed(self, sffi__inside_failed(&self->call, event));
 		} else {
@@ -320,7 +317,7 @@ static sffi_status answer(sffi_invocation *invocation, const void *result, const
 	if (refusal) {
 		sffi__upcall_refuse(&self->upcall, refusal);
 		leave_upcall(self);
-		refused(self);
+		refused(self, FIBER_REFUSED);
 		return SFFI_OK;
 	}
 	status = sffi__upcall_result(&self->upcall, self->told.result);

@@ -27,9 +27,9 @@ static void close_shielded(sffi_domain *domain)
 	domain->has_shield = false;
 }
 
-static void leave_host(struct fiber *fiber)
+static bool leave_host(struct fiber *fiber)
 {
-	sffi__shield_raise(fiber->low, fiber->high);
+	return sffi__shield_raise(fiber->low, fiber->high);
 }
 
 static void enter_host(struct fiber *fiber)

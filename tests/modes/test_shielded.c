@@ -512,6 +512,78 @@ START_TEST(regions_come_and_go)
 }
 END_TEST
 
+/* ---- no room for mappings -------------------------------------------------------------------- */
+
+enum { PAGE = 4096, MAPPINGS = 1 << 17 };
+
+static char *crowd;
+
+/* Every other page of it is a mapping of its own, until the process may have no more. */
+static int fill_up(int value)
+{
+	size_t i = 1;
+
+	while (i < MAPPINGS && !mprotect(crowd + i * PAGE, PAGE, PROT_READ))
+		i += 2;
+	/* The rest, one by one. */
+	while (mmap(NULL, PAGE, i++ % 2 ? PROT_READ : PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		;
+	return value + 1;
+}
+
+static void make_room(void)
+{
+	ck_assert_int_eq(mprotect(crowd, (size_t)MAPPINGS * PAGE, PROT_NONE), 0);
+}
+
+START_TEST(what_cannot_be_shut_fails_the_call)
+{
+	const char refusal[] = "vm.max_map_count";
+	sffi_function *poke, *apply;
+	char *strip, byte;
+	int result = 0;
+
+	open_shielded();
+	poke = function(POKE);
+	apply = function("int apply_then_poke(int (*function)(int), token at, int value)");
+	crowd = mmap(NULL, (size_t)MAPPINGS * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	strip = mmap(NULL, 5 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(crowd != MAP_FAILED && strip != MAP_FAILED);
+	/* In the middle of a mapping: to shut it takes two more. */
+	ck_ok(sffi_region_add(strip + PAGE, PAGE));
+	check_shut(strip + PAGE);
+	ck_ok(sffi_call(poke, &result, &byte, 7));
+	ck_ok(sffi_call(apply, &result, store, NULL, 41));
+	fill_up(0);
+	if (has_keys()) {
+		check_shut(strip + PAGE);
+		fill_up(0); /* telling of the fault has given mappings back */
+		/* There may not even be room to read the list of mappings. */
+		ck_assert_int_ne(sffi_region_add(strip + 3 * PAGE, PAGE), SFFI_OK);
+	} else {
+		ck_refused(sffi_call(poke, &result, strip + PAGE, 8), SFFI_ESYSTEM, refusal);
+		ck_refused(sffi_call(poke, &result, &byte, 8), SFFI_ESYSTEM, refusal);
+		ck_assert_int_eq(strip[PAGE], 0);
+		ck_assert_int_eq(byte, 7);
+	}
+	make_room();
+	ck_ok(sffi_call(poke, &result, &byte, 8));
+	check_shut(strip + PAGE);
+	if (has_keys()) {
+		ck_ok(sffi_call(apply, &result, fill_up, NULL, 41));
+		ck_assert_int_eq(result, 42);
+	} else {
+		ck_refused(sffi_call(apply, &result, fill_up, strip + PAGE, 9), SFFI_ESYSTEM, refusal);
+	}
+	make_room();
+	ck_assert_int_eq(strip[PAGE], 0);
+	strip[PAGE] = 5;
+	check_shut(strip + PAGE);
+	ck_ok(sffi_region_remove(strip + PAGE));
+	close_shielded();
+}
+END_TEST
+
 START_TEST(nothing_is_left)
 {
 	struct test_resources before;
@@ -547,6 +619,7 @@ int main(int argc, char **argv)
 	tcase_add_test(all, a_guarded_domain_beside);
 	tcase_add_test(all, handlers_may_store);
 	tcase_add_test(all, regions_come_and_go);
+	tcase_add_test(all, what_cannot_be_shut_fails_the_call);
 	tcase_add_test(all, nothing_is_left);
 	suite_add_tcase(suite, all);
 	return test_main(argc, argv, suite);
