@@ -13,11 +13,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-uint64_t sffi__filter_word;
+const uint64_t sffi__filter_word[2];
 
 static const struct filter_module *module;
 static struct sock_fprog program;
@@ -55,10 +54,7 @@ static void load(void)
 			 handle ? path : dlerror());
 		return;
 	}
-	/* Not to be there by accident: a callee's sixth argument is mostly what the register held. */
-	if (getrandom(&sffi__filter_word, sizeof sffi__filter_word, 0) < 0)
-		sffi__filter_word = 0x9d3f26b1c85e7a40 ^ sffi__os_now_ns();
-	program.filter = module->make(sffi__rules, sffi__rule_count, sffi__filter_word, &program.len);
+	program.filter = module->make(sffi__rules, sffi__rule_count, (uintptr_t)&sffi__filter_word, &program.len);
 	if (program.filter)
 		keep();
 	if (!program.filter)

@@ -16,8 +16,9 @@
 sffi_status sffi__filter_open(void);
 /* From now on it holds for the calling thread, and for those that it makes. 0, -errno. */
 int sffi__filter_install(void);
-/* What stands in the unused sixth argument of a call that is to pass. */
-extern uint64_t sffi__filter_word;
+/* Its address stands in the sixth argument of a call that is to pass: not to be there by accident.
+ * The two calls that use theirs, pselect6 and epoll_pwait, find no signal mask at it. */
+extern const uint64_t sffi__filter_word[2];
 /* "write"; written to `to` if it is only a number. */
 const char *sffi__call_name(int number, char *to, size_t size);
 

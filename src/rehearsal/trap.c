@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -30,6 +32,8 @@ struct trapped {
 	uint64_t arguments[6];
 	ucontext_t *context;
 };
+
+static const uint64_t needed_signals = 1ull << (SIGSEGV - 1) | 1ull << (SIGSYS - 1);
 
 static unsigned char owned[DESCRIPTORS];
 static pid_t children[CHILDREN];
@@ -67,21 +71,103 @@ static long own(long fd, int what)
 	return fd;
 }
 
+static void bring(const struct trapped *call, const struct rule_buffer *buffer)
+{
+	uint64_t size = buffer->least;
+
+	if (buffer->unit && __builtin_mul_overflow(call->arguments[buffer->count], (uint64_t)buffer->unit, &size))
+		return;
+	if (size)
+		sffi__pages_touch_buffer(call->arguments[buffer->address], size, buffer->writes);
+}
+
 /* Memory that the clone was made without is not there for the kernel either: it is brought in
  * before, for what is there in part makes a call that does a part. */
 static long make(const struct trapped *call)
 {
-	const struct rule_buffer *buffer = &call->rule->buffer;
-	size_t size = buffer->least;
-
-	if (call->rule->is_path)
-		sffi__pages_touch_buffer(call->arguments[call->rule->argument], 4096, false);
-	if (buffer->address >= 0) {
-		if (buffer->size >= 0)
-			size = call->arguments[buffer->size];
-		sffi__pages_touch_buffer(call->arguments[buffer->address], size, buffer->writes);
-	}
+	for (size_t i = 0; i < RULE_BUFFERS; i++)
+		bring(call, &call->rule->buffers[i]);
 	return sffi__stage_call(call->number, call->arguments);
+}
+
+/* What is at an address of the callee's. False: it cannot be read there, which the kernel says instead of
+ * faulting: it reads a signal set before it finds that it is not asked for anything. */
+static bool peek(void *to, uint64_t from, size_t size)
+{
+	uint64_t probe[5] = { ~0ull, from, 0, sizeof(uint64_t) };
+
+	sffi__pages_touch_buffer(from, size, false);
+	for (size_t i = 0; i < size; i += sizeof(uint64_t), probe[1] += sizeof(uint64_t))
+		if (sffi__stage_call(SYS_rt_sigprocmask, probe) == -EFAULT)
+			return false;
+	memcpy(to, (const void *)from, size);
+	return true;
+}
+
+static long make_vector(const struct trapped *call)
+{
+	const struct rule_buffer *list = &call->rule->buffers[0];
+	uint64_t count = call->arguments[list->count];
+	struct iovec one;
+
+	bring(call, list);
+	for (uint64_t i = 0; i < count && i < IOV_MAX; i++) {
+		if (!peek(&one, call->arguments[list->address] + i * sizeof one, sizeof one))
+			break;
+		sffi__pages_touch_buffer((uintptr_t)one.iov_base, one.iov_len, list->writes);
+	}
+	return make(call);
+}
+
+/* ---- waiting ------------------------------------------------------------------------ */
+
+static void set_mask(const uint64_t *mask, uint64_t *former)
+{
+	const uint64_t arguments[5] = { SIG_SETMASK, (uintptr_t)mask, (uintptr_t)former, sizeof *mask };
+
+	sffi__stage_call(SYS_rt_sigprocmask, arguments);
+}
+
+/* This handler keeps most signals out; who waits is to be interrupted as it would be. */
+static long wait_with(const struct trapped *call, uint64_t mask)
+{
+	uint64_t former;
+	long result;
+
+	mask &= ~needed_signals;
+	set_mask(&mask, &former);
+	result = make(call);
+	set_mask(&former, NULL);
+	return result;
+}
+
+static long wait_here(struct trapped *call)
+{
+	const uint64_t callees = *(const uint64_t *)&call->context->uc_sigmask;
+	unsigned index = call->rule->mask_argument;
+	uint64_t mask;
+
+	if (!index || !call->arguments[index])
+		return wait_with(call, callees);
+	if (!peek(&mask, call->arguments[index], sizeof mask))
+		return -EFAULT;
+	/* The kernel is not to set it once more: the signals that the rehearsal needs may be in it. */
+	call->arguments[index] = 0;
+	return wait_with(call, mask);
+}
+
+/* The sixth argument, of which the filter has made something else: see sffi__filter_word. */
+static long wait_packed(struct trapped *call)
+{
+	struct {
+		uint64_t mask, size;
+	} packed = { 0 };
+	uint64_t at = call->arguments[call->rule->mask_argument];
+
+	if (at && !peek(&packed, at, sizeof packed))
+		return -EFAULT;
+	call->arguments[call->rule->mask_argument] = packed.mask;
+	return wait_here(call);
 }
 
 /* ---- descriptors ------------------------------------------------------------------- */
@@ -267,9 +353,8 @@ static long action(const struct trapped *call)
 /* The mask that counts is the one that the handler goes back to. */
 static long mask(const struct trapped *call)
 {
-	uint64_t *now = (uint64_t *)&call->context->uc_sigmask, set, needed, former = *now;
+	uint64_t *now = (uint64_t *)&call->context->uc_sigmask, set, former = *now;
 
-	needed = 1ull << (SIGSEGV - 1) | 1ull << (SIGSYS - 1);
 	if (call->arguments[1]) {
 		memcpy(&set, (const void *)call->arguments[1], sizeof set);
 		if (call->arguments[0] == SIG_BLOCK)
@@ -280,7 +365,7 @@ static long mask(const struct trapped *call)
 			*now = set;
 		else
 			return -EINVAL;
-		*now &= ~needed;
+		*now &= ~needed_signals;
 	}
 	if (call->arguments[2])
 		memcpy((void *)call->arguments[2], &former, sizeof former);
@@ -317,6 +402,12 @@ static long decide(struct trapped *call)
 	switch (call->rule->kind) {
 	case RULE_LOOK:
 		return make(call);
+	case RULE_LOOK_VECTOR:
+		return make_vector(call);
+	case RULE_WAIT:
+		return wait_here(call);
+	case RULE_WAIT_PACKED:
+		return wait_packed(call);
 	case RULE_OPEN:
 		return open_path(call);
 	case RULE_MAKE:
@@ -325,8 +416,14 @@ static long decide(struct trapped *call)
 		return make_pair(call);
 	case RULE_OWN:
 		return owns(target, OWN_FILE) ? make(call) : end_at(call);
+	case RULE_OWN_VECTOR:
+		return owns(target, OWN_FILE) ? make_vector(call) : end_at(call);
 	case RULE_OWN_MEMORY:
 		return owns(target, OWN_FILE | OWN_MEMORY) ? make(call) : end_at(call);
+	case RULE_OWN_MEMORY_VECTOR:
+		return owns(target, OWN_FILE | OWN_MEMORY) ? make_vector(call) : end_at(call);
+	case RULE_OWN_WAIT:
+		return owns(target, OWN_FILE | OWN_MEMORY) ? wait_here(call) : end_at(call);
 	case RULE_SEEK:
 		return seek(call);
 	case RULE_CLOSE:

@@ -4,11 +4,14 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +95,53 @@ START_TEST(what_does_no_harm_has_no_traces)
 	ck_assert_ptr_null(sffi_rehearsal_get_fault(sffi_last_rehearsal()));
 	ck_assert_ptr_null(sffi_rehearsal_get_operation(sffi_last_rehearsal()));
 	ck_assert_str_eq(sffi_rehearsal_get_function(sffi_last_rehearsal()), "sum_bytes_of");
+}
+END_TEST
+
+/* What ask_kernel of tries.c finds at its pages; see there. */
+enum { PAGE = 4096 };
+
+static void lay_out(int fd)
+{
+	static const struct timespec moment = { .tv_nsec = 1000 };
+	const struct pollfd wanted = { .fd = fd, .events = POLLIN };
+	const struct iovec parts[] = { { heap + 12 * PAGE, 1 }, { heap + 13 * PAGE, 1 } };
+
+	memset(heap, 0, 20 * PAGE);
+	memcpy(heap, &wanted, sizeof wanted);
+	FD_SET(fd, (fd_set *)(heap + 1 * PAGE));
+	FD_SET(fd, (fd_set *)(heap + 3 * PAGE));
+	memcpy(heap + 6 * PAGE, &wanted, sizeof wanted);
+	memcpy(heap + 11 * PAGE, parts, sizeof parts);
+	memcpy(heap + 17 * PAGE, &moment, sizeof moment);
+}
+
+START_TEST(the_kernel_reaches_what_the_callee_does)
+{
+	sffi_function *ask = function("int ask_kernel(token at, int fd, const char *path)");
+	int result = 1, ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(write(ends[1], "x", 1), 1);
+	lay_out(ends[0]);
+	ck_ok(sffi_call(ask, &result, heap, ends[0], "/proc/self/exe"));
+	ck_assert_int_eq(result, 0);
+	ck_survived();
+	ck_assert_int_eq(heap[12 * PAGE], 0x7f);
+	ck_assert_int_eq(heap[13 * PAGE], 'E');
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
+START_TEST(signals_end_what_waits)
+{
+	sffi_function *wait_for_alarms = function("int wait_for_alarms(void)");
+	int result = 0;
+
+	ck_ok(sffi_call(wait_for_alarms, &result));
+	ck_assert_int_eq(result, 3);
+	ck_survived();
 }
 END_TEST
 
@@ -475,6 +525,8 @@ int main(int argc, char **argv)
 
 	tcase_add_checked_fixture(tests, open_rehearsed, close_rehearsed);
 	tcase_add_test(tests, what_does_no_harm_has_no_traces);
+	tcase_add_test(tests, the_kernel_reaches_what_the_callee_does);
+	tcase_add_test(tests, signals_end_what_waits);
 	tcase_add_test(tests, writes_are_told_to_the_byte);
 	tcase_add_test(tests, writes_into_a_region_are_told);
 	tcase_add_test(tests, a_library_keeps_its_state);

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Does what a rehearsal finds out, or stops at. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,4 +149,80 @@ int child_that_speaks(int fd)
 		_exit(write(fd, "child", 5) != 5);
 	waitpid(pid, &status, 0);
 	return status;
+}
+
+/* What the kernel reads and writes lies on pages of the host's that the callee itself never touches:
+ * `at` is where the first of them is, `fd` is readable. The number of what failed; 0: nothing. */
+enum { PAGE = 4096 };
+
+int ask_kernel(char *at, int fd, const char *path)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = epoll_create1(0), file = open(path, O_RDONLY), ends[2];
+	pid_t pid;
+
+	if (poll((struct pollfd *)at, 1, -1) != 1)
+		return 1;
+	if (select(fd + 1, (fd_set *)(at + 1 * PAGE), NULL, NULL, (struct timeval *)(at + 2 * PAGE)) != 1)
+		return 2;
+	if (pselect(fd + 1, (fd_set *)(at + 3 * PAGE), NULL, NULL, (struct timespec *)(at + 4 * PAGE),
+		    (sigset_t *)(at + 5 * PAGE)) != 1)
+		return 3;
+	if (ppoll((struct pollfd *)(at + 6 * PAGE), 1, NULL, (sigset_t *)(at + 7 * PAGE)) != 1)
+		return 4;
+	if (pipe(ends) || write(ends[1], "x", 1) != 1)
+		return 5;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event);
+	if (epoll_pwait(epoll, (struct epoll_event *)(at + 8 * PAGE), 1, -1, (sigset_t *)(at + 9 * PAGE)) != 1)
+		return 6;
+	if (epoll_wait(epoll, (struct epoll_event *)(at + 10 * PAGE), 1, -1) != 1)
+		return 7;
+	if (readv(file, (struct iovec *)(at + 11 * PAGE), 2) != 2)
+		return 8;
+	if (stat(path, (struct stat *)(at + 14 * PAGE)) || statx(AT_FDCWD, path, 0, STATX_ALL, (struct statx *)(at + 15 * PAGE)))
+		return 9;
+	if (getrusage(RUSAGE_SELF, (struct rusage *)(at + 16 * PAGE)))
+		return 10;
+	if (clock_nanosleep(CLOCK_MONOTONIC, 0, (struct timespec *)(at + 17 * PAGE), NULL))
+		return 11;
+	pid = fork();
+	if (!pid)
+		_exit(3);
+	if (wait4(pid, (int *)(at + 18 * PAGE), 0, (struct rusage *)(at + 19 * PAGE)) != pid)
+		return 12;
+	close(epoll);
+	close(file);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* A signal ends what waits: how often it did. */
+int wait_for_alarms(void)
+{
+	const struct timeval soon = { .tv_usec = 1000 };
+	const struct itimerval often = { soon, soon };
+	const struct sigaction action = { .sa_handler = on_alarm };
+	struct sigaction before;
+	sigset_t blocked, none;
+	int ended = 0;
+
+	sigemptyset(&none);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGALRM);
+	sigaction(SIGALRM, &action, &before);
+	setitimer(ITIMER_REAL, &often, NULL);
+	ended += poll(NULL, 0, -1) < 0 && errno == EINTR;
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	ended += ppoll(NULL, 0, NULL, &none) < 0 && errno == EINTR;
+	ended += pselect(0, NULL, NULL, NULL, NULL, &none) < 0 && errno == EINTR;
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	return ended;
 }
