@@ -29,6 +29,7 @@ enum { PAGE = 4096 };
 
 enum outcome {
 	OUTCOME_LATE,  /* past its time, or cancelled */
+	OUTCOME_ALONE, /* past its time, waiting for a thread that it does not have */
 	OUTCOME_ENDED, /* as `end` says */
 	OUTCOME_DIED,
 };
@@ -180,12 +181,31 @@ static void sample(struct rehearsal *r)
 		wait_until(r, sffi__os_now_ns() + PATIENCE_MS * 1000000ull);
 }
 
+/* A lock, a condition or a semaphore: the thread that will give it may be one of the host's. */
+static bool waits_for_thread(const struct rehearsal *r)
+{
+	char path[64], *text;
+	bool waits;
+
+	if (!r->has_threads)
+		return false;
+	snprintf(path, sizeof path, "/proc/%d/syscall", (int)r->pid);
+	text = sffi__os_read_file(path);
+	waits = text && text[0] >= '0' && text[0] <= '9' && atoi(text) == SYS_futex;
+	free(text);
+	return waits;
+}
+
 static void watch(struct rehearsal *r)
 {
 	unsigned own = r->plan->scene.timeout_ms, patience = own ? own : REHEARSAL_PATIENCE_MS;
 
 	if (wait_until(r, sffi__os_now_ns() + patience * 1000000ull) || atomic_load(r->plan->is_canceled))
 		return;
+	if (waits_for_thread(r)) {
+		r->outcome = OUTCOME_ALONE;
+		return;
+	}
 	/* It may come to its end in that moment; or not answer at all, with its signals blocked. */
 	sample(r);
 	if (r->outcome == OUTCOME_ENDED && r->end == STAGE_FAULTED &&
@@ -394,6 +414,10 @@ static void judge(struct rehearsal *r)
 	verdict->kind = SFFI_REHEARSAL_FAULTED;
 	if (r->outcome == OUTCOME_LATE) {
 		judge_late(r);
+	} else if (r->outcome == OUTCOME_ALONE) {
+		verdict->kind = SFFI_REHEARSAL_UNFINISHED;
+		snprintf(verdict->text, sizeof verdict->text, "sound up to where it waits for another thread, "
+			 "which a rehearsal does not have");
 	} else if (r->outcome == OUTCOME_DIED) {
 		/* The fault says how. */
 	} else if (r->end == STAGE_STOPPED) {

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -455,6 +456,35 @@ START_TEST(what_other_threads_write_is_not_the_callees)
 }
 END_TEST
 
+static sem_t asked, answered;
+
+static void *answer(void *unused)
+{
+	(void)unused;
+	while (sem_wait(&asked))
+		;
+	sem_post(&answered);
+	return NULL;
+}
+
+/* Which is not there in the rehearsal. */
+START_TEST(another_thread_is_waited_for)
+{
+	sffi_function *ask = function("int ask_thread(token asked, token answered)");
+	pthread_t thread;
+	int result = 0;
+
+	sem_init(&asked, 0, 0);
+	sem_init(&answered, 0, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, answer, NULL), 0);
+	sffi_function_set_timeout(ask, 2000);
+	ck_ok(sffi_call(ask, &result, &asked, &answered));
+	ck_assert_int_eq(result, 1);
+	ck_assert_msg(kind() == SFFI_REHEARSAL_UNFINISHED && strstr(text(), "another thread"), "%s", text());
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 /* ---- the verdict as text, and kept --------------------------------------------------------------- */
 
 static char *printed(sffi_status (*print)(const sffi_rehearsal *, FILE *), const sffi_rehearsal *rehearsal)
@@ -543,6 +573,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, files_are_touched_once);
 	tcase_add_test(tests, children_are_stopped_too);
 	tcase_add_test(tests, what_other_threads_write_is_not_the_callees);
+	tcase_add_test(tests, another_thread_is_waited_for);
 	tcase_add_test(tests, the_verdict_is_printed);
 	tcase_add_test(tests, nothing_is_left);
 	suite_add_tcase(suite, tests);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,6 +46,15 @@ int scribble_then_hang(char *at)
 	scribble(at, 1, 100);
 	for (;;)
 		pause();
+}
+
+/* Another thread, if there is one, sees that it was asked and answers. */
+int ask_thread(sem_t *asked, sem_t *answered)
+{
+	sem_post(asked);
+	while (sem_wait(answered))
+		;
+	return 1;
 }
 
 /* Nobody can ask it where it is. */
