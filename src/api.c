@@ -87,23 +87,33 @@ sffi_status sffi__function_check(const sffi_function *function, void *const *arg
 	return status ? status : check_arguments(function, arguments);
 }
 
-sffi_status sffi_call_array(sffi_function *function, void *result, void *const *arguments)
+/* Something is to be told, or to be forgotten, first. */
+static __attribute__((noinline)) sffi_status call_with_care(sffi_function *function, void *result,
+							    void *const *arguments)
 {
-	size_t i = 0, count;
-	sffi_status status;
+	sffi_status status = sffi__function_check(function, arguments);
 
-	if (!function || !function_is_open(function))
-		return check(function);
-	/* Once more, if one is missing: to say which. */
-	for (count = arguments ? function->plan->count : 0; i < count && arguments[i]; i++)
-		;
-	if (i < function->plan->count) {
-		status = check_arguments(function, arguments);
-		if (status)
-			return status;
-	}
+	if (status)
+		return status;
 	if (last_fault)
 		sffi__set_last_fault(NULL);
+	return function->domain->ops->call(function, result, arguments);
+}
+
+static inline bool has_all(const sffi_function *function, void *const *arguments)
+{
+	size_t i = 0, count = function->plan->count;
+
+	while (i < count && arguments && arguments[i])
+		i++;
+	return i == count;
+}
+
+/* In this process these few lines are a good part of a call: nothing here keeps a register. */
+sffi_status sffi_call_array(sffi_function *function, void *result, void *const *arguments)
+{
+	if (!function || !function_is_open(function) || !has_all(function, arguments) || last_fault)
+		return call_with_care(function, result, arguments);
 	return function->domain->ops->call(function, result, arguments);
 }
 

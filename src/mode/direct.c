@@ -87,15 +87,14 @@ static sffi_status run(sffi_function *function, void *result, const void *const 
 }
 
 /* Most functions. */
-static inline sffi_status run_quickly(sffi_function *function, void *result, void *const *arguments,
-				      uint64_t address)
+static sffi_status run_quickly(sffi_function *function, void *result, void *const *arguments)
 {
 	struct call_result reply;
 	struct direct_call call;
 	struct call_frame frame;
 	int *error = &errno;
 
-	frame.target = address;
+	frame.target = atomic_load_explicit(&function->address, memory_order_relaxed);
 	abi_quick_load(function->plan, arguments, &frame);
 	call.outer = sffi__direct_call_in_work;
 	call.domain = function->domain;
@@ -115,18 +114,25 @@ static inline sffi_status run_quickly(sffi_function *function, void *result, voi
 }
 
 /* A time-out and the turn with one_thread are a fiber's affair. */
-static sffi_status direct_call(sffi_function *function, void *result, void *const *arguments)
+static __attribute__((noinline)) sffi_status run_slowly(sffi_function *function, void *result,
+							void *const *arguments)
 {
 	sffi_status status;
 	uint64_t address;
 
-	if (atomic_load_explicit(&function->is_quick, memory_order_relaxed) &&
-	    !inside_address(function, &address))
-		return run_quickly(function, result, arguments, address);
 	if (call_timeout(function) || function->domain->options.one_thread)
 		return sffi__inside_call(function, result, arguments);
 	status = inside_address(function, &address);
 	return status ? status : run(function, result, (const void *const *)arguments, address);
+}
+
+static sffi_status direct_call(sffi_function *function, void *result, void *const *arguments)
+{
+	bool is_quick = atomic_load_explicit(&function->is_quick, memory_order_relaxed) &&
+			inside_has_address(function);
+
+	return is_quick ? run_quickly(function, result, arguments)
+			: run_slowly(function, result, arguments);
 }
 
 static const struct inside_ops inside = {

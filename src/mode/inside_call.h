@@ -71,10 +71,14 @@ sffi_status sffi__inside_batch(sffi_batch *, size_t count);
 sffi_status sffi__inside_do(sffi_domain *, void (*task)(void *), void *argument, const char *doing);
 /* The function's address, found again if the libraries were loaded anew. */
 sffi_status sffi__inside_find_address(sffi_function *, uint64_t *address);
+static inline bool inside_has_address(const sffi_function *function)
+{
+	return atomic_load_explicit(&function->generation, memory_order_acquire) ==
+	       __atomic_load_n(&function->domain->generation, __ATOMIC_RELAXED);
+}
 static inline sffi_status inside_address(sffi_function *function, uint64_t *address)
 {
-	if (atomic_load_explicit(&function->generation, memory_order_acquire) !=
-	    __atomic_load_n(&function->domain->generation, __ATOMIC_RELAXED))
+	if (!inside_has_address(function))
 		return sffi__inside_find_address(function, address);
 	*address = atomic_load_explicit(&function->address, memory_order_relaxed);
 	return SFFI_OK;
