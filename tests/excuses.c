@@ -86,6 +86,7 @@ static const struct excuse {
 	  "the filter that the callee installs is the whole process's from then on" },
 	{ "a_stale_longjmp_is_told", DIRECT, NO_PROTECTION },
 	{ "overruns_are_found", DIRECT, NO_PROTECTION },
+	{ "one_byte_of_text_is_found_every_time", DIRECT, NO_PROTECTION },
 	{ "the_report_says_where", DIRECT, NO_PROTECTION },
 	{ "a_way_out_is_the_first_frame", INSIDE, "an exit or an exception is caught where it began; its frames are gone" },
 	{ "a_held_worker_stays", INSIDE, NO_WORKER },

@@ -31,19 +31,27 @@ static const char *place(const struct marshal *m, char *to, size_t size)
 
 /* ---- copies ------------------------------------------------------------------------ */
 
+/* No byte of it is text, 0 or 0xff: what overruns write most, and if it is one byte, is always seen. */
+static uint64_t fence_word(const struct marshal *m, int i)
+{
+	const uint64_t fixed = 0xc0c0c0c0c0c0c0c0u, high = 0x8080808080808080u;
+
+	return ((m->fence + (uint64_t)i * 0x9e3779b97f4a7c15u) & ~fixed) | high;
+}
+
 static void set_fence(const struct marshal *m, char *at)
 {
 	uint64_t *words = (uint64_t *)at;
 
 	for (int i = 0; i < FENCE / 8; i++)
-		words[i] = m->fence + (uint64_t)i * 0x9e3779b97f4a7c15u;
+		words[i] = fence_word(m, i);
 }
 
 /* A fence may begin anywhere after the data. */
 static void fence_bytes(const struct marshal *m, unsigned char bytes[FENCE])
 {
 	for (int i = 0; i < FENCE / 8; i++) {
-		uint64_t word = m->fence + (uint64_t)i * 0x9e3779b97f4a7c15u;
+		uint64_t word = fence_word(m, i);
 
 		memcpy(bytes + i * 8, &word, 8);
 	}

@@ -153,6 +153,22 @@ START_TEST(overruns_are_found)
 }
 END_TEST
 
+/* Whatever the fence is this time, it is none of these. */
+START_TEST(one_byte_of_text_is_found_every_time)
+{
+	sffi_domain *domain = test_open();
+	sffi_library *library = test_load(domain, "overruns");
+	sffi_function *poke = test_function(library, "void poke(unsigned char buffer[100], long distance, int value)");
+	unsigned char buffer[100] = { 0 };
+
+	for (int i = 0; i < 1000; i++) {
+		ck_assert_int_eq(sffi_call(poke, NULL, buffer, i % 2 ? 100l : -1l, i % 4 > 1 ? 0 : 'n'), SFFI_EFAULT);
+		ck_assert_int_eq(sffi_fault_get_kind(sffi_last_fault()), SFFI_FAULT_OVERRUN);
+	}
+	sffi_domain_close(&domain);
+}
+END_TEST
+
 START_TEST(a_timeout_ends_the_call)
 {
 	sffi_domain *domain = test_open();
@@ -333,6 +349,7 @@ int main(int argc, char **argv)
 	test_add(rest, a_stale_longjmp_is_told);
 	test_add(rest, a_jump_inside_the_callee_is_no_fault);
 	test_add(rest, overruns_are_found);
+	test_add(rest, one_byte_of_text_is_found_every_time);
 	test_add(rest, a_timeout_ends_the_call);
 	test_add(rest, the_report_says_where);
 	test_add(rest, a_way_out_is_the_first_frame);
