@@ -9,4 +9,7 @@
 /* "reading", "writing", "executing"; "" where the CPU does not say. */
 const char *sffi__report_access(const sffi_fault *);
 
+/* What sffi_fault_print_json prints; the caller's. NULL: no memory. */
+struct json_t *sffi__report_json(const sffi_fault *);
+
 #endif

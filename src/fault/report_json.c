@@ -200,6 +200,16 @@ static void set_where(json_t *report, const sffi_fault *fault)
 	json_object_set_new(report, "note", text_or_null(fault->note));
 }
 
+json_t *sffi__report_json(const sffi_fault *fault)
+{
+	json_t *report = json_object();
+
+	sffi__fault_symbolize((sffi_fault *)fault);
+	set_what(report, fault);
+	set_where(report, fault);
+	return report;
+}
+
 sffi_status sffi_fault_print_json(const sffi_fault *fault, FILE *out)
 {
 	sffi_status status = SFFI_OK;
@@ -208,10 +218,7 @@ sffi_status sffi_fault_print_json(const sffi_fault *fault, FILE *out)
 
 	if (!fault || !out)
 		return sffi__fail(SFFI_EINVAL, "sffi_fault_print_json needs a fault and a stream");
-	sffi__fault_symbolize((sffi_fault *)fault);
-	report = json_object();
-	set_what(report, fault);
-	set_where(report, fault);
+	report = sffi__report_json(fault);
 	text = json_dumps(report, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(report);
 	if (!text)

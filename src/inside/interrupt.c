@@ -75,7 +75,9 @@ sffi_status sffi__interrupt_arm(struct fiber *fiber, uint64_t deadline_ns)
 
 	if (status)
 		return status;
-	atomic_store(&fiber->deadline_ns, deadline_ns);
+	/* To store in that order costs as much as a callee's few lines. */
+	if (atomic_load(&fiber->deadline_ns) != deadline_ns)
+		atomic_store(&fiber->deadline_ns, deadline_ns);
 	if (deadline_ns)
 		set_timer(fiber, deadline_ns);
 	return SFFI_OK;
@@ -99,7 +101,8 @@ void sffi__interrupt_cancel(struct fiber *fiber)
 
 void sffi__interrupt_forget_cancel(struct fiber *fiber)
 {
-	if (atomic_exchange(&fiber->is_canceled, false) && atomic_load(&fiber->has_timer))
+	if (atomic_load(&fiber->is_canceled) && atomic_exchange(&fiber->is_canceled, false) &&
+	    atomic_load(&fiber->has_timer))
 		set_timer(fiber, 0);
 }
 

@@ -480,6 +480,8 @@ bool sffi__marshal_overrun(const struct marshal *m, struct fault_overrun *overru
 {
 	unsigned char fence[FENCE];
 
+	if (!m->count)
+		return false;
 	fence_bytes(m, fence);
 	for (size_t i = 0; i < m->count; i++) {
 		const struct copy *copy = &m->copies[i];

@@ -10,10 +10,12 @@
  *   writes_left_off, bytes
  *   threads, children: that the call would leave
  *   upcalls    handlers of the host that ran in the rehearsal
+ *   fault      as sffi_fault_print_json has it, or null
  */
 #include "rehearsal/verdict.h"
 
 #include "error.h"
+#include "fault/report.h"
 #include "fault/text.h"
 
 #include <inttypes.h>
@@ -76,6 +78,7 @@ static json_t *write_array(const sffi_rehearsal *rehearsal)
 
 sffi_status sffi_rehearsal_print_json(const sffi_rehearsal *rehearsal, FILE *out)
 {
+	const sffi_fault *fault = sffi_rehearsal_get_fault(rehearsal);
 	char call[4096], said[2048];
 	sffi_status status;
 	json_t *object;
@@ -83,7 +86,7 @@ sffi_status sffi_rehearsal_print_json(const sffi_rehearsal *rehearsal, FILE *out
 
 	if (!rehearsal || !out)
 		return sffi__fail(SFFI_EINVAL, "sffi_rehearsal_print_json needs a rehearsal and a stream");
-	object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:I, s:I, s:I, s:I}", "kind",
+	object = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "kind",
 			   sffi_rehearsal_kind_name(rehearsal->kind), "text",
 			   sffi__text_clean(said, sizeof said, rehearsal->text), "function",
 			   rehearsal->function, "call", sffi__text_clean(call, sizeof call, rehearsal->call),
@@ -91,7 +94,8 @@ sffi_status sffi_rehearsal_print_json(const sffi_rehearsal *rehearsal, FILE *out
 			   write_array(rehearsal), "writes_left_off",
 			   (json_int_t)rehearsal->writes_left_off, "bytes", (json_int_t)rehearsal->bytes,
 			   "threads", (json_int_t)rehearsal->threads, "children",
-			   (json_int_t)rehearsal->children, "upcalls", (json_int_t)rehearsal->upcalls);
+			   (json_int_t)rehearsal->children, "upcalls", (json_int_t)rehearsal->upcalls,
+			   "fault", fault ? sffi__report_json(fault) : json_null());
 	text = object ? json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
 	json_decref(object);
 	if (!text)

@@ -80,6 +80,17 @@ static bool has_write(const void *at, size_t size, bool is_region)
 	return false;
 }
 
+static char *printed(sffi_status (*print)(const sffi_rehearsal *, FILE *), const sffi_rehearsal *rehearsal)
+{
+	char *out = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&out, &size);
+
+	ck_ok(print(rehearsal, stream));
+	fclose(stream);
+	return out;
+}
+
 /* ---- it survived --------------------------------------------------------------------------- */
 
 START_TEST(what_does_no_harm_has_no_traces)
@@ -253,6 +264,24 @@ START_TEST(a_crash_has_not_happened)
 END_TEST
 
 /* The callee's own signal is told of from where it was sent. */
+START_TEST(a_crash_is_told_with_the_verdict)
+{
+	sffi_function *crash = function("int scribble_then_crash(token at)");
+	json_t *object, *fault;
+	char *out;
+
+	ck_assert_int_eq(sffi_call(crash, NULL, bytes), SFFI_EFAULT);
+	out = printed(sffi_rehearsal_print_json, sffi_last_rehearsal());
+	object = json_loads(out, 0, NULL);
+	ck_assert_msg(object != NULL, "%s", out);
+	fault = json_object_get(object, "fault");
+	ck_assert_str_eq(json_string_value(json_object_get(fault, "kind")), "signal");
+	ck_assert_str_eq(json_string_value(json_object_get(fault, "function")), "scribble_then_crash");
+	json_decref(object);
+	free(out);
+}
+END_TEST
+
 START_TEST(an_abort_is_the_callees)
 {
 	sffi_library *signals = test_load(domain, "signals");
@@ -487,17 +516,6 @@ END_TEST
 
 /* ---- the verdict as text, and kept --------------------------------------------------------------- */
 
-static char *printed(sffi_status (*print)(const sffi_rehearsal *, FILE *), const sffi_rehearsal *rehearsal)
-{
-	char *out = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&out, &size);
-
-	ck_ok(print(rehearsal, stream));
-	fclose(stream);
-	return out;
-}
-
 START_TEST(the_verdict_is_printed)
 {
 	sffi_function *scribble = function("int scribble(token at, size_t stride, int times)");
@@ -522,6 +540,7 @@ START_TEST(the_verdict_is_printed)
 	write = json_array_get(json_object_get(object, "writes"), 0);
 	ck_assert_int_eq(json_integer_value(json_object_get(write, "size")), 3);
 	ck_assert(json_is_true(json_object_get(write, "region")));
+	ck_assert(json_is_null(json_object_get(object, "fault")));
 	json_decref(object);
 	free(out);
 	ck_assert_int_eq(sffi_rehearsal_print(NULL, stdout), SFFI_EINVAL);
@@ -562,6 +581,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_library_keeps_its_state);
 	tcase_add_test(tests, what_would_be_left_running_is_counted);
 	tcase_add_test(tests, a_crash_has_not_happened);
+	tcase_add_test(tests, a_crash_is_told_with_the_verdict);
 	tcase_add_test(tests, an_abort_is_the_callees);
 	tcase_add_test(tests, what_takes_too_long_has_not_happened);
 	tcase_add_test(tests, nor_what_cannot_be_asked);
