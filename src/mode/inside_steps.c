@@ -26,7 +26,6 @@ struct thread {
 	int fd; /* always readable: it is the host that lets the callee run; -1: not asked for */
 };
 
-/* Zero at the start are the head and what is before the call. */
 struct invocation {
 	struct sffi_invocation head;
 	struct guest *guest;          /* instead of a call: a thread of the library's own */
@@ -96,7 +95,11 @@ static struct invocation *take_invocation(struct thread *thread)
 	thread->spare = NULL;
 	if (!self)
 		return NULL;
-	memset(self, 0, offsetof(struct invocation, call));
+	memset(self, 0, offsetof(struct sffi_invocation, sentence));
+	self->guest = NULL;
+	self->is_entered = false;
+	self->upcall_since = 0;
+	self->arguments = NULL;
 	self->call.is_begun = self->call.waits_for_turn = false;
 	self->upcall.work = NULL;
 	return self;

@@ -33,8 +33,8 @@ struct sffi_invocation {
 	sffi_status status;
 	sffi_fault *fault;           /* one reference, or NULL */
 	int error;
-	char sentence[256];          /* where there is no fault to tell */
 	_Atomic bool canceled;
+	char sentence[256];          /* where there is no fault to tell; last: it need not be cleared */
 };
 
 struct step_ops {
