@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "memory/callbacks.h"
+#include "memory/fence.h"
 #include "memory/probe.h"
 #include "memory/travel.h"
 #include "memory/zone.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 
 /* A copy of NUDGE bytes takes about as long as waking the worker. */
-enum { FENCE = 64, ALIGNMENT = 64, NUDGE = 128 * 1024 };
+enum { ALIGNMENT = 64, NUDGE = 128 * 1024 };
 
 static const struct parameter *parameter(const struct marshal *m)
 {
@@ -30,32 +31,6 @@ static const char *place(const struct marshal *m, char *to, size_t size)
 }
 
 /* ---- copies ------------------------------------------------------------------------ */
-
-/* No byte of it is text, 0 or 0xff: what overruns write most, and if it is one byte, is always seen. */
-static uint64_t fence_word(const struct marshal *m, int i)
-{
-	const uint64_t fixed = 0xc0c0c0c0c0c0c0c0u, high = 0x8080808080808080u;
-
-	return ((m->fence + (uint64_t)i * 0x9e3779b97f4a7c15u) & ~fixed) | high;
-}
-
-static void set_fence(const struct marshal *m, char *at)
-{
-	uint64_t *words = (uint64_t *)at;
-
-	for (int i = 0; i < FENCE / 8; i++)
-		words[i] = fence_word(m, i);
-}
-
-/* A fence may begin anywhere after the data. */
-static void fence_bytes(const struct marshal *m, unsigned char bytes[FENCE])
-{
-	for (int i = 0; i < FENCE / 8; i++) {
-		uint64_t word = fence_word(m, i);
-
-		memcpy(bytes + i * 8, &word, 8);
-	}
-}
 
 static struct copy *next_copy(struct marshal *m)
 {
@@ -105,9 +80,9 @@ static sffi_status add_copy(struct marshal *m, struct copy copy, bool keep, stru
 	if (!at)
 		return sffi__fail(SFFI_ENOMEM, "%s: no room in the arena for a copy of %zu bytes",
 				  place(m, where, sizeof where), copy.size);
-	set_fence(m, at);
+	fence_set(m->fence, at);
 	copy.data = at + FENCE;
-	fence_bytes(m, fence);
+	fence_bytes(m->fence, fence);
 	memcpy(copy.data + copy.size, fence, FENCE);
 	*slot = copy;
 	m->count++;
@@ -456,120 +431,6 @@ sffi_status sffi__marshal_in(struct marshal *m, struct workspace *work, const sf
 	return status;
 }
 
-/* ---- out ------------------------------------------------------------------------------------ */
-
-static long bytes_past(const unsigned char *at, const unsigned char *fence)
-{
-	long bytes = FENCE;
-
-	while (bytes && at[bytes - 1] == fence[bytes - 1])
-		bytes--;
-	return bytes;
-}
-
-static long bytes_before(const unsigned char *at, const unsigned char *fence)
-{
-	long intact = 0;
-
-	while (intact < FENCE && at[intact] == fence[intact])
-		intact++;
-	return FENCE - intact;
-}
-
-bool sffi__marshal_overrun(const struct marshal *m, struct fault_overrun *overrun)
-{
-	unsigned char fence[FENCE];
-
-	if (!m->count)
-		return false;
-	fence_bytes(m, fence);
-	for (size_t i = 0; i < m->count; i++) {
-		const struct copy *copy = &m->copies[i];
-		unsigned char *data = (unsigned char *)copy->data;
-		const char *name = m->function->type->parameters[copy->parameter].name;
-		long past, before;
-
-		if (!memcmp(data - FENCE, fence, FENCE) && !memcmp(data + copy->size, fence, FENCE))
-			continue;
-		past = bytes_past(data + copy->size, fence);
-		before = bytes_before(data - FENCE, fence);
-		overrun->parameter = copy->parameter;
-		snprintf(overrun->name, sizeof overrun->name, "%s", name ? name : "");
-		overrun->bytes = past ? past : -before;
-		overrun->size = copy->size;
-		return true;
-	}
-	return false;
-}
-
-/* A thunk that stands for a function of the host is that function. */
-static uint64_t host_function(const struct marshal *m, uint64_t address)
-{
-	sffi_callback *callback = sffi__callback_at(m->work->domain->callbacks, address);
-
-	return callback && callback->function ? (uintptr_t)callback->function : address;
-}
-
-uint64_t sffi__marshal_translate(const struct marshal *m, uint64_t address)
-{
-	for (size_t i = 0; i < m->count; i++) {
-		uint64_t offset = address - (uintptr_t)m->copies[i].data;
-
-		if (offset <= m->copies[i].size)
-			return m->copies[i].host + offset;
-	}
-	return host_function(m, address);
-}
-
-static sffi_status visit_to_translate(void *m, const struct type *type, char *at)
-{
-	uint64_t value;
-
-	(void)type;
-	memcpy(&value, at, sizeof value);
-	value = sffi__marshal_translate(m, value);
-	memcpy(at, &value, sizeof value);
-	return SFFI_OK;
-}
-
-void sffi__marshal_translate_record(const struct marshal *m, const struct type *type, char *image)
-{
-	sffi__visit_pointers(type, image, visit_to_translate, (void *)m);
-}
-
-static void copy_back(const struct marshal *m, const struct type *type, const char *from, char *to)
-{
-	uintptr_t nowhere = m->work->reach->nowhere(m->work);
-	uint64_t value;
-
-	if (!sffi__type_has_pointers(type)) {
-		memcpy(to, from, type->size);
-		return;
-	}
-	switch (type->kind) {
-	case TYPE_POINTER:
-		memcpy(&value, from, sizeof value);
-		/* What was put there instead of the host's pointer is not for the host. */
-		if (value - nowhere < 4096)
-			return;
-		value = sffi__marshal_translate(m, value);
-		memcpy(to, &value, sizeof value);
-		return;
-	case TYPE_ARRAY:
-		for (size_t i = 0; i < type->count; i++)
-			copy_back(m, type->target, from + i * type->target->size,
-				  to + i * type->target->size);
-		return;
-	case TYPE_STRUCT:
-		for (size_t i = 0; i < type->count; i++)
-			copy_back(m, type->members[i].type, from + type->members[i].offset,
-				  to + type->members[i].offset);
-		return;
-	default:
-		memcpy(to, from, type->size);
-	}
-}
-
 /* An sffi_buffer begins with its address, as a pointer does. */
 _Static_assert(offsetof(sffi_buffer, address) == 0, "pointers to copies");
 
@@ -600,44 +461,4 @@ sffi_status sffi__marshal_move(struct marshal *m, void *const *arguments)
 		m->arguments = arguments;
 	free(moved);
 	return status;
-}
-
-void sffi__marshal_keep(struct marshal *m)
-{
-	for (size_t i = 0; i < m->count; i++)
-		m->copies[i].out = false;
-}
-
-void sffi__marshal_out(const struct marshal *m)
-{
-	for (size_t i = 0; i < m->count; i++) {
-		const struct copy *copy = &m->copies[i];
-		char *host = (char *)copy->host;
-
-		if (!copy->out)
-			continue;
-		if (!sffi__type_has_pointers(copy->type)) {
-			memcpy(host, copy->data, copy->size);
-			continue;
-		}
-		for (size_t n = 0; n < copy->count; n++)
-			copy_back(m, copy->type, copy->data + n * copy->type->size,
-				  host + n * copy->type->size);
-	}
-}
-
-void sffi__marshal_end(struct marshal *m)
-{
-	for (size_t i = 0; i < m->count; i++)
-		if (m->copies[i].is_owned)
-			sffi__arena_give(m->work->domain->arena, m->copies[i].data - FENCE);
-	if (m->copies != m->few)
-		free(m->copies);
-	m->copies = m->few;
-	m->count = 0;
-	free(m->records);
-	m->records = NULL;
-	/* The next call of the kind finds room in the scratch. */
-	if (m->wanted > m->work->scratch_size)
-		sffi__workspace_scratch(m->work, m->wanted);
 }
