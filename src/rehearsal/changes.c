@@ -219,6 +219,18 @@ static void scan(struct search *search, const struct mapping *mapping, uintptr_t
 	}
 }
 
+/* A mapping may be held from some place on. */
+static uintptr_t held_from(const struct search *search, const struct mapping *mapping)
+{
+	for (size_t i = 0; i < search->given->range_count; i++) {
+		uintptr_t low = search->given->ranges[i].low;
+
+		if (low >= mapping->low && low < mapping->high)
+			return low;
+	}
+	return mapping->high;
+}
+
 static bool is_held(const struct search *search, uintptr_t address)
 {
 	for (size_t i = 0; i < search->given->range_count; i++)
@@ -235,10 +247,9 @@ static void scan_all(struct search *search)
 
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct mapping *mapping = &maps->mappings[i];
-		uintptr_t high = mapping->high;
+		uintptr_t high = held_from(search, mapping);
 
-		if (!mapping->writable || is_held(search, mapping->low) ||
-		    mapping->low == search->given->plan->stack_low)
+		if (!mapping->writable || mapping->low == search->given->plan->stack_low)
 			continue;
 		/* What is shared and not held is the arena's: a large file with little in it. */
 		if (mapping->is_shared && high > used)

@@ -9,6 +9,7 @@
 #include "memory/region.h"
 #include "os/os.h"
 
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,37 @@ void sffi__hold_arena(struct stage *stage, const struct maps *maps, uintptr_t lo
 	}
 }
 
+struct image_search {
+	uintptr_t at, end;
+};
+
+static int find_end(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct image_search *search = context;
+
+	(void)size;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		uintptr_t low = info->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type == PT_LOAD && search->at >= low && search->at < low + part->p_memsz)
+			search->end = (low + part->p_memsz + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	}
+	return search->end != 0;
+}
+
+/* The kernel makes one mapping of a library's zeroed data (.bss) and of what happens to lie behind
+ * it, and the clone needs the former from the start: that of this library and of the C library is
+ * what its faults are handled with. */
+static uintptr_t behind_image(const struct mapping *mapping, const struct mapping *below)
+{
+	struct image_search search = { .at = mapping->low };
+
+	if (!mapping->is_file && below && below->is_file && below->high == mapping->low)
+		dl_iterate_phdr(find_end, &search);
+	return search.end ? search.end : mapping->low;
+}
+
 static bool is_piece(struct stage *stage, uintptr_t low)
 {
 	for (size_t i = 0; i < stage->piece_count; i++)
@@ -122,6 +154,7 @@ void sffi__hold_choose(struct stage *stage, const struct maps *maps, const uintp
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct mapping *mapping = &maps->mappings[i];
 		struct held_range *range = &stage->ranges[stage->range_count];
+		uintptr_t low;
 
 		/* Another thread's stage may have been where this one is now. */
 		if (mapping->low < (uintptr_t)stage + stage->size && mapping->high > (uintptr_t)stage)
@@ -130,13 +163,16 @@ void sffi__hold_choose(struct stage *stage, const struct maps *maps, const uintp
 			continue;
 		if (!is_held(mapping) || is_piece(stage, mapping->low) || has_any(mapping, needed, count))
 			continue;
-		*range = (struct held_range){ .low = mapping->low, .high = mapping->high,
+		low = behind_image(mapping, i ? mapping - 1 : NULL);
+		if (low >= mapping->high)
+			continue;
+		*range = (struct held_range){ .low = low, .high = mapping->high,
 					      .protection = PROT_READ, .first = stage->page_count };
 		range->protection |= mapping->writable ? PROT_WRITE : 0;
 		range->protection |= mapping->executable ? PROT_EXEC : 0;
 		/* A shared mapping is not copied anyway: nothing is to be put back afterwards. */
 		range->is_shared = mapping->is_shared || is_kept(mapping->low);
-		stage->page_count += (mapping->high - mapping->low) / PAGE;
+		stage->page_count += (mapping->high - low) / PAGE;
 		stage->range_count++;
 	}
 }
