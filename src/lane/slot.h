@@ -28,11 +28,12 @@ enum lane_operation {
 	LANE_SYMBOL,     /* integer[0]: handle, [1]: name -> address */
 	LANE_START,      /* integer[0]: the lane whose thread to make -> 0 or errno */
 	LANE_END,        /* the lane's thread returns */
-	LANE_TAKE_FDS,   /* integer[0]: int array to fill, [1]: how many wait on the socket, [2]: bits of
-	                    those that are close-on-exec -> how many came */
+	LANE_TAKE_FDS,   /* integer[0]: struct carried to fill, [1]: how many wait on the socket, [2]:
+	                    bits of those that are close-on-exec -> how many came */
 	LANE_GIVE_FDS,   /* integer[0]: int array, [1]: count, [2]: close them here -> 0 or errno, bits
 	                    as above */
-	LANE_CLOSE_FDS,  /* integer[0]: int array, [1]: count */
+	LANE_CLOSE_FDS,  /* integer[0]: struct carried, [1]: count, [2]: bits of those to close -> bits of
+	                    those that the callee has closed itself */
 	LANE_MAP,        /* integer[0]: address, [1]: size, [2]: offset in the descriptor that
 	                    waits on the socket -> 0 or errno */
 	LANE_COPY,       /* integer[0]: to, [1]: from, [2]: size, inside the worker -> bytes */

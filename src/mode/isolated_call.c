@@ -207,6 +207,7 @@ sffi_status sffi__call_begin(struct call *call)
 	call->is_begun = true;
 	call->many = NULL;
 	call->fd_count = 0;
+	call->carried = NULL;
 	status = values_in(call);
 	if (!status && call->function->marshal->fd_count && sffi__call_carries(call->lane))
 		status = sffi__call_carry_in(call);
@@ -235,6 +236,8 @@ void sffi__call_end(struct call *call)
 	if (call->marshalled)
 		sffi__marshal_end(&call->marshal);
 	free(call->many);
+	if (call->carried)
+		sffi__arena_give(call->lane->work.domain->arena, call->carried);
 	memory_out(call);
 	sffi__workspace_end_loans(&call->lane->work);
 }

@@ -24,8 +24,9 @@ struct call {
 	struct marshal marshal;
 	struct call_result reply;
 	int error;
-	int fds[OS_FDS_MAX]; /* the worker's numbers of carried descriptors */
+	int fds[OS_FDS_MAX]; /* carried descriptors: the host's numbers */
 	size_t fd_count;
+	struct carried *carried; /* the worker's */
 	uint32_t fds_attachment; /* the lane's, when they were carried */
 	struct call_memory memory;
 	char *own_memory;    /* an arena block for it, where calls below have the slot's */

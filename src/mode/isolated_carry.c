@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "os/os.h"
+#include "worker/orders.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -49,7 +50,7 @@ sffi_status sffi__call_carry_in(struct call *call)
 	struct lane *lane = call->lane;
 	size_t at[OS_FDS_MAX], count = 0;
 	uint64_t argument[4] = { 0 }, result[2];
-	int fds[OS_FDS_MAX], *array, error, flags;
+	int *fds = call->fds, error, flags;
 	struct carry carry;
 	char byte = 0;
 	sffi_status status;
@@ -73,10 +74,10 @@ sffi_status sffi__call_carry_in(struct call *call)
 	}
 	if (!count)
 		return SFFI_OK;
-	array = sffi__arena_take(lane->work.domain->arena, sizeof fds, true);
-	if (!array)
+	call->carried = sffi__arena_take(lane->work.domain->arena, sizeof *call->carried, true);
+	if (!call->carried)
 		return sffi__fail(SFFI_ENOMEM, "the arena is full");
-	argument[0] = (uintptr_t)array;
+	argument[0] = (uintptr_t)call->carried;
 	argument[1] = count;
 	carry = sffi__carry_begin(lane);
 	error = sffi__os_send(carry.peer->carry, &byte, 1, fds, count);
@@ -87,15 +88,13 @@ sffi_status sffi__call_carry_in(struct call *call)
 		status = sffi__fail(SFFI_ESYSTEM, "the worker did not receive the descriptors: the "
 						  "callee has closed its socket, or has no numbers left");
 	sffi__carry_end(lane, &carry);
-	if (!status) {
-		memcpy(call->fds, array, sizeof call->fds);
-		call->fd_count = count;
-		call->fds_attachment = lane->attachments;
-		for (size_t i = 0; i < count; i++)
-			call->values[at[i]] = (uint64_t)call->fds[i];
-	}
-	sffi__arena_give(lane->work.domain->arena, array);
-	return status;
+	if (status)
+		return status;
+	call->fd_count = count;
+	call->fds_attachment = lane->attachments;
+	for (size_t i = 0; i < count; i++)
+		call->values[at[i]] = (uint64_t)call->carried->fd[i];
+	return SFFI_OK;
 }
 
 static bool keeps(const struct call *call, size_t nth)
@@ -106,28 +105,50 @@ static bool keeps(const struct call *call, size_t nth)
 	return false;
 }
 
+/* What is returned has been given to the host, and closed in the worker, already. */
+static bool is_returned(const struct call *call, size_t nth)
+{
+	const struct abi_plan *plan = call->function->plan;
+	uint64_t value = 0;
+
+	if (plan->result->kind != TYPE_FD)
+		return false;
+	sffi__abi_result(plan, &call->reply, &value);
+	return (int)value == call->carried->fd[nth];
+}
+
+/* What the callee closed would be closed here, too, in process. The same number may have been
+ * passed twice. */
+static void close_alike(const struct call *call, uint64_t closed)
+{
+	for (size_t i = 0; i < call->fd_count; i++) {
+		bool again = false;
+
+		for (size_t j = 0; j < i; j++)
+			again |= closed & UINT64_C(1) << j && call->fds[j] == call->fds[i];
+		if (closed & UINT64_C(1) << i && !again)
+			sffi__os_close(call->fds[i]);
+	}
+}
+
 /* The callee has used them; `keep` leaves them open there. */
 void sffi__call_drop_carried(struct call *call)
 {
-	uint64_t argument[4] = { 0 }, result[2];
-	size_t count = 0;
-	int *array;
+	uint64_t argument[4] = { (uintptr_t)call->carried, call->fd_count }, result[2] = { 0 };
+	uint64_t returned = 0;
 
 	/* The numbers were those of the worker that the call was made in. */
 	if (!call->fd_count || call->fds_attachment != call->lane->attachments)
 		return;
-	array = sffi__arena_take(call->lane->work.domain->arena, sizeof call->fds, false);
-	if (!array)
-		return;
-	for (size_t i = 0; i < call->fd_count; i++)
-		if (!keeps(call, i))
-			array[count++] = call->fds[i];
-	argument[0] = (uintptr_t)array;
-	argument[1] = count;
-	if (count)
-		sffi__isolated_operate(call->lane, LANE_CLOSE_FDS, argument, result,
-				       "the closing of descriptors");
-	sffi__arena_give(call->lane->work.domain->arena, array);
+	for (size_t i = 0; i < call->fd_count; i++) {
+		if (is_returned(call, i))
+			returned |= UINT64_C(1) << i;
+		else if (!keeps(call, i))
+			argument[2] |= UINT64_C(1) << i;
+	}
+	if (!sffi__isolated_operate(call->lane, LANE_CLOSE_FDS, argument, result,
+				    "the closing of descriptors"))
+		close_alike(call, result[0] & ~returned);
 }
 
 /* A descriptor that the callee returned becomes the host's. */

@@ -8,6 +8,7 @@
 #include "worker/worker.h"
 
 #include "os/os.h"
+#include "worker/orders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,24 @@ static void release_kept(const struct stat *status)
 			kept[left++] = kept[i];
 	}
 	kept_count = left;
+}
+
+struct carried_file sffi__carried_file(int fd)
+{
+	struct stat status = { 0 };
+
+	fstat(fd, &status);
+	return (struct carried_file){ status.st_dev, status.st_ino };
+}
+
+bool sffi__carried_is(int fd, const struct carried_file *file)
+{
+	struct stat status;
+	int saved = errno;
+	bool is = !fstat(fd, &status) && status.st_dev == file->device && status.st_ino == file->inode;
+
+	errno = saved;
+	return is;
 }
 
 void sffi__carried_close(int fd)

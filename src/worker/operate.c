@@ -6,6 +6,7 @@
 #include "fault/handler.h"
 #include "os/os.h"
 #include "worker/host_state.h"
+#include "worker/orders.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -132,18 +133,20 @@ static void start(struct lane_thread *self, const uint64_t argument[6], uint64_t
 
 static void take_fds(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
 {
+	struct carried *carried = (struct carried *)argument[0];
 	size_t count = argument[1];
 	char byte;
 
 	(void)self;
 	/* The host has sent them before it asked. */
-	if (sffi__os_receive(sffi__worker.socket, &byte, 1, (int *)argument[0], &count,
-			     MSG_DONTWAIT) != 1)
+	if (sffi__os_receive(sffi__worker.socket, &byte, 1, carried->fd, &count, MSG_DONTWAIT) != 1)
 		count = 0;
-	/* As the host has them; they came close-on-exec. */
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		/* As the host has them; they came close-on-exec. */
 		if (!(argument[2] & 1u << i))
-			fcntl(((int *)argument[0])[i], F_SETFD, 0);
+			fcntl(carried->fd[i], F_SETFD, 0);
+		carried->file[i] = sffi__carried_file(carried->fd[i]);
+	}
 	result[0] = count;
 }
 
@@ -164,11 +167,15 @@ static void give_fds(struct lane_thread *self, const uint64_t argument[6], uint6
 
 static void close_fds(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
 {
-	const int *fds = (const int *)argument[0];
+	const struct carried *carried = (const struct carried *)argument[0];
 
-	(void)self, (void)result;
-	for (size_t i = 0; i < argument[1]; i++)
-		sffi__carried_close(fds[i]);
+	(void)self;
+	for (size_t i = 0; i < argument[1]; i++) {
+		if (!sffi__carried_is(carried->fd[i], &carried->file[i]))
+			result[0] |= UINT64_C(1) << i;
+		else if (argument[2] & UINT64_C(1) << i)
+			sffi__carried_close(carried->fd[i]);
+	}
 }
 
 static void map(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])

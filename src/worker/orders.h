@@ -6,6 +6,8 @@
 #ifndef SFFI_ORDERS_H
 #define SFFI_ORDERS_H
 
+#include "os/os.h"
+
 #include <stdint.h>
 
 /* The names of the process, before and after: comm of proc(5). */
@@ -28,6 +30,15 @@ struct worker_orders {
 	uint32_t share; /* SFFI_SHARE_*: what is the host's already */
 	/* Nobody waits: other processes first. */
 	uint32_t unhurried;
+};
+
+/* Descriptors carried for one call: the worker's numbers, and which files they are. What has the
+ * number after the call may be another file, of the callee's own. */
+struct carried {
+	int fd[OS_FDS_MAX];
+	struct carried_file {
+		uint64_t device, inode;
+	} file[OS_FDS_MAX];
 };
 
 #endif

@@ -111,6 +111,9 @@ void sffi__notice_give(const struct notice *);
 /* Makes the pages of thunks that the host's callbacks need, where there are none yet. 0 or
  * -errno. */
 int sffi__thunks_make(uintptr_t thunks, uint32_t first, uint32_t count);
+/* Which file a descriptor is; whether it still is that. */
+struct carried_file sffi__carried_file(int fd);
+bool sffi__carried_is(int fd, const struct carried_file *);
 /* Closes a carried descriptor, but not under a lock that the callee has taken. */
 void sffi__carried_close(int fd);
 /* Handlers for signals that the host may be meant to get (signals.c): those that come to the

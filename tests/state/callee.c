@@ -49,6 +49,30 @@ int close_it(int fd)
 	return close(fd);
 }
 
+static int in_place;
+
+/* A new file at the number of another. */
+int open_in_place(int fd, const char *path)
+{
+	close(fd);
+	in_place = open(path, O_RDONLY);
+	return in_place == fd;
+}
+
+const char *text_in_place(void)
+{
+	static char text[64];
+	ssize_t got = read(in_place, text, sizeof text - 1);
+
+	text[got < 0 ? 0 : got] = '\0';
+	return text;
+}
+
+int hand_back(int fd)
+{
+	return fd;
+}
+
 int duplicate(int fd)
 {
 	return dup(fd);

@@ -81,6 +81,24 @@ static void closed_by_callee(struct state *state)
 	note(state, "open: %d", is_open(fd));
 }
 
+static void reopened(struct state *state)
+{
+	int fd = file_with("a", "text");
+
+	close(file_with("b", "of the callee's"));
+	note(state, "%ld", call(state, "int open_in_place(fd file, const char *path)", fd, at("b")));
+	note(state, "%s", call_text(state, "const char *text_in_place(void)"));
+}
+
+static void handed_back(struct state *state)
+{
+	int fd = file_with("a", "text");
+	int back = (int)call(state, "fd hand_back(fd file)", fd);
+
+	note(state, "%s", text_of(back));
+	note(state, "open: %d", is_open(fd));
+}
+
 static void duplicated(struct state *state)
 {
 	int fd = file_with("a", "from the file");
@@ -268,8 +286,11 @@ static const struct row rows[] = {
 	{ "open-int", "a descriptor that is declared `int`", opened_as_int, "ce", BY_NUMBER, DECLARE_FD },
 	{ "use", "a descriptor that the host opened after the worker started", opened_by_host, "",
 	  CARRIED, NULL },
-	{ "close", "close() in the callee of the host's descriptor", closed_by_callee, "ce",
-	  "The callee has a copy, and closes that.", "close it in the host too" },
+	{ "close", "close() in the callee of the host's descriptor", closed_by_callee, "",
+	  "Declared `fd`: what the callee has closed when it returns, the host closes.", NULL },
+	{ "close-open", "a file of the callee's at the number of the host's that it has closed", reopened, "",
+	  "It is another file than was carried, and stays the callee's.", NULL },
+	{ "return", "the host's descriptor, returned by the callee", handed_back, "", CARRIED, NULL },
 	{ "close-host", "close() in the host, then used by the callee", host_closes, "",
 	  "What is not open is not carried: the callee gets -1.", NULL },
 	{ "dup", "dup() in the callee", duplicated, "", CARRIED, NULL },
