@@ -6,6 +6,7 @@
 #include "inside/inside.h"
 #include "memory/callbacks.h"
 #include "worker/notifier.h"
+#include "worker/own.h"
 #include "memory/region.h"
 #include "memory/shield.h"
 #include "memory/zone.h"
@@ -121,7 +122,7 @@ void sffi__domain_release(sffi_domain *domain)
 	sffi__inside_free(domain->inside);
 	sffi__arena_free(domain->arena);
 	for (size_t i = 0; i < domain->lent_count; i++)
-		sffi__os_close(domain->lents[i].fd);
+		sffi__own_close(domain->lents[i].fd);
 	free(domain->lents);
 	free(domain->libraries);
 	pthread_mutex_destroy(&domain->lock);

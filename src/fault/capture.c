@@ -205,7 +205,7 @@ static uint32_t ended_state(const struct peer *peer)
 	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * 1000000ull;
 
 	while (atomic_load(&peer->status->word) == WORKER_RUNNING &&
-	       sffi__os_pidfd_dead(peer->pidfd) && sffi__os_now_ns() < end)
+	       sffi__peer_dead((struct peer *)peer) && sffi__os_now_ns() < end)
 		sffi__os_futex_wait(&peer->status->word, WORKER_RUNNING, end);
 	return atomic_load(&peer->status->word);
 }

@@ -44,7 +44,7 @@ static bool looks_dead(struct lane *lane)
 {
 	/* The worker may have been robbed of its wake-up. */
 	sffi__os_futex_wake(&lane->slot->request.post, 1);
-	return sffi__os_pidfd_dead(lane->peer->pidfd) || sffi__peer_replaced(lane->peer);
+	return sffi__peer_dead(lane->peer) || sffi__peer_replaced(lane->peer);
 }
 
 /* Sleeps until the answer is there (true), or something else has happened. */
@@ -113,7 +113,7 @@ enum lane_outcome sffi__lane_poll(struct lane *lane)
 	word = atomic_load(&lane->peer->status->word);
 	if (word != WORKER_RUNNING)
 		return by_status(word);
-	return sffi__os_pidfd_dead(lane->peer->pidfd) ? LANE_WORKER_DIED : LANE_PENDING;
+	return sffi__peer_dead(lane->peer) ? LANE_WORKER_DIED : LANE_PENDING;
 }
 
 enum lane_outcome sffi__lane_request(struct lane *lane, enum lane_operation operation,

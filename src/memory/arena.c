@@ -4,6 +4,7 @@
 #include "error.h"
 #include "memory/zone.h"
 #include "os/os.h"
+#include "worker/own.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -37,7 +38,7 @@ static int map(struct arena *arena)
 	void *mapped = NULL;
 
 	for (arena->size = ARENA_RANGE; arena->size >= LEAST; arena->size /= 2) {
-		arena->fd = sffi__os_memfd("safeffi-arena", arena->size);
+		arena->fd = sffi__own_note(sffi__os_memfd("safeffi-arena", arena->size));
 		if (arena->fd < 0)
 			return arena->fd;
 		mapped = sffi__os_map((void *)arena_range_low((unsigned)arena->range), arena->size,
@@ -47,7 +48,7 @@ static int map(struct arena *arena)
 			arena->low = mapped;
 			return 0;
 		}
-		sffi__os_close(arena->fd);
+		sffi__own_close(arena->fd);
 	}
 	return sffi__os_failed(mapped);
 }
@@ -86,7 +87,7 @@ void sffi__arena_free(struct arena *arena)
 	if (!arena)
 		return;
 	sffi__os_unmap(arena->low, arena->size);
-	sffi__os_close(arena->fd);
+	sffi__own_close(arena->fd);
 	sffi__arena_range_release((unsigned)arena->range);
 	free(arena->blocks);
 	free(arena);

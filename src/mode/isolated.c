@@ -6,6 +6,7 @@
 #include "memory/callbacks.h"
 #include "memory/zone.h"
 #include "os/os.h"
+#include "worker/own.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -427,7 +428,9 @@ static sffi_status isolated_lend(sffi_domain *to, sffi_domain *from, uintptr_t l
 	if (lane->peer->carry < 0)
 		return sffi__fail(SFFI_ENOTSUP, "memory cannot be lent to a domain that shares "
 						"descriptors with the host");
-	lent.fd = fcntl(sffi__arena_fd(from->arena), F_DUPFD_CLOEXEC, 3);
+	if (!sffi__own_is(sffi__arena_fd(from->arena)))
+		return sffi__fail(SFFI_ESYSTEM, OWN_LOST "no memory of this domain can be lent any more");
+	lent.fd = sffi__own_note(fcntl(sffi__arena_fd(from->arena), F_DUPFD_CLOEXEC, 3));
 	if (lent.fd < 0)
 		return sffi__fail_system(errno, "keep the lent memory");
 	status = sffi__worker_map_lent(lane->peer, &lent);
@@ -437,7 +440,7 @@ static sffi_status isolated_lend(sffi_domain *to, sffi_domain *from, uintptr_t l
 		pthread_mutex_unlock(&to->lock);
 	}
 	if (status)
-		sffi__os_close(lent.fd);
+		sffi__own_close(lent.fd);
 	return status;
 }
 

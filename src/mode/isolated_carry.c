@@ -6,7 +6,9 @@
 #include "error.h"
 #include "os/os.h"
 #include "worker/orders.h"
+#include "worker/own.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -80,7 +82,8 @@ sffi_status sffi__call_carry_in(struct call *call)
 	argument[0] = (uintptr_t)call->carried;
 	argument[1] = count;
 	carry = sffi__carry_begin(lane);
-	error = sffi__os_send(carry.peer->carry, &byte, 1, fds, count);
+	error = sffi__own_is(carry.peer->carry)
+			? sffi__os_send(carry.peer->carry, &byte, 1, fds, count) : -EBADF;
 	status = error ? sffi__fail_system(error, "send descriptors to the worker")
 		       : sffi__isolated_operate(lane, LANE_TAKE_FDS, argument, result,
 						"the carrying of descriptors");

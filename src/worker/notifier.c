@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "os/os.h"
+#include "worker/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +26,9 @@ sffi_status sffi__notifier_open(struct notifier *notifier)
 	/* A pipe whose writer gets no SIGPIPE. */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
 		return sffi__fail_system(errno, "make a pipe");
-	notifier->read = ends[0];
-	notifier->write = ends[1];
-	notifier->set = epoll_create1(EPOLL_CLOEXEC);
+	notifier->read = sffi__own_note(ends[0]);
+	notifier->write = sffi__own_note(ends[1]);
+	notifier->set = sffi__own_note(epoll_create1(EPOLL_CLOEXEC));
 	if (notifier->set < 0 || epoll_ctl(notifier->set, EPOLL_CTL_ADD, ends[0], &readable)) {
 		int error = errno;
 
@@ -41,17 +42,18 @@ static void unwatch(struct notifier *notifier)
 {
 	if (notifier->watched < 0)
 		return;
-	epoll_ctl(notifier->set, EPOLL_CTL_DEL, notifier->watched, NULL);
-	sffi__os_close(notifier->watched);
+	if (sffi__own_is(notifier->set))
+		epoll_ctl(notifier->set, EPOLL_CTL_DEL, notifier->watched, NULL);
+	sffi__own_close(notifier->watched);
 	notifier->watched = -1;
 }
 
 void sffi__notifier_close(struct notifier *notifier)
 {
 	unwatch(notifier);
-	sffi__os_close(notifier->read);
-	sffi__os_close(notifier->write);
-	sffi__os_close(notifier->set);
+	sffi__own_close(notifier->read);
+	sffi__own_close(notifier->write);
+	sffi__own_close(notifier->set);
 	sffi__notifier_init(notifier);
 }
 
@@ -61,7 +63,7 @@ static void watch(struct notifier *notifier, const struct peer *peer)
 	struct epoll_event ended = { .events = EPOLLIN };
 
 	unwatch(notifier);
-	notifier->watched = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 3);
+	notifier->watched = sffi__own_note(fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 3));
 	if (notifier->watched >= 0)
 		epoll_ctl(notifier->set, EPOLL_CTL_ADD, notifier->watched, &ended);
 }
@@ -110,6 +112,8 @@ sffi_status sffi__notifier_give(struct notifier *notifier, struct peer *peer, un
 
 	if (notifier->set < 0 || has_it(peer, index, notifier))
 		return SFFI_OK;
+	if (!sffi__own_is(notifier->set) || !sffi__own_is(notifier->write))
+		return sffi__fail(SFFI_ESYSTEM, OWN_LOST "that for the host's poll() is gone");
 	if (!has_turn && !take_turn(peer))
 		return sffi__fail(SFFI_EINVAL, "the worker's one thread is in a call; ask for the descriptor "
 					       "before");

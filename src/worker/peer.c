@@ -5,6 +5,7 @@
 #include "fault/capture.h"
 #include "os/os.h"
 #include "worker/orders.h"
+#include "worker/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,62 @@ static _Atomic unsigned ending_count;
 static pthread_mutex_t ending_lock = PTHREAD_MUTEX_INITIALIZER;
 /* So many may wait for a time of leisure. */
 enum { ENDING_MOST = 8 };
+
+/* ---- its pidfd --------------------------------------------------------------------------- */
+
+/* Field 4 of proc(5)'s stat. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], *text, *end;
+	pid_t parent = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	text = sffi__os_read_file(path);
+	end = text ? strrchr(text, ')') : NULL;
+	if (end && end[1])
+		parent = (pid_t)strtol(end + 3, NULL, 10);
+	free(text);
+	return parent;
+}
+
+/* A callee that shares the table has closed it. The process id may have become another's: not
+ * if it is a child of the same zygote. */
+static int reopen(struct peer *peer, int lost)
+{
+	int fd = sffi__os_pidfd_open(peer->pid);
+
+	if (fd >= 0 && parent_of(peer->pid) != peer->parent) {
+		sffi__os_close(fd);
+		fd = -1;
+	}
+	sffi__own_note(fd);
+	if (!atomic_compare_exchange_strong(&peer->pidfd, &lost, fd < 0 ? -1 : fd)) {
+		sffi__own_close(fd);
+		return lost;
+	}
+	return fd < 0 ? -1 : fd;
+}
+
+static int own_pidfd(struct peer *peer)
+{
+	int fd = atomic_load(&peer->pidfd);
+
+	return fd < 0 || sffi__own_is(fd) ? fd : reopen(peer, fd);
+}
+
+bool sffi__peer_dead(struct peer *peer)
+{
+	int fd = own_pidfd(peer);
+
+	return fd < 0 || sffi__os_pidfd_dead(fd);
+}
+
+void sffi__peer_signal(struct peer *peer, int signal)
+{
+	sffi__os_pidfd_signal(own_pidfd(peer), signal);
+}
+
+/* ---- making one -------------------------------------------------------------------------- */
 
 static struct worker_control *map_control(unsigned zone, int fd)
 {
@@ -106,6 +163,7 @@ static sffi_status adopt(struct peer *peer, const struct peer_request *request,
 	peer->status = sffi__worker_status(peer->zone);
 	peer->pid = newcomer->pid;
 	peer->pidfd = newcomer->pidfd;
+	peer->parent = newcomer->parent;
 	peer->mirrored = newcomer->state;
 	/* The orders bring the directory as it is now; the program has no locale set. */
 	sffi__host_state_directory(&peer->mirrored);
@@ -113,17 +171,17 @@ static sffi_status adopt(struct peer *peer, const struct peer_request *request,
 		strcpy(peer->mirrored.locale, "C");
 	sffi__zone_assign(peer->zone, request->domain, request->generation);
 	peer->control = map_control(peer->zone, newcomer->control_fd);
-	sffi__os_close(newcomer->control_fd);
+	sffi__own_close(newcomer->control_fd);
 	error = sffi__os_failed(peer->control);
 	if (error) {
 		peer->control = NULL;
-		sffi__os_close(newcomer->socket);
+		sffi__own_close(newcomer->socket);
 		return sffi__fail_system(error, "map a worker's control memory");
 	}
 	write_control(peer, request);
 	error = send_orders(peer, request, newcomer->socket);
 	if (peer->share & SFFI_SHARE_FILES)
-		sffi__os_close(newcomer->socket);
+		sffi__own_close(newcomer->socket);
 	else
 		peer->carry = newcomer->socket;
 	return error ? sffi__fail_system(error, "give a worker its orders") : SFFI_OK;
@@ -182,7 +240,7 @@ sffi_status sffi__peer_finish(struct peer *peer)
 	while ((ready = atomic_load(&peer->control->ready)) == WORKER_STARTING) {
 		uint64_t now = sffi__os_now_ns();
 
-		if (!peer_serves(peer) || sffi__os_pidfd_dead(peer->pidfd))
+		if (!peer_serves(peer) || sffi__peer_dead(peer))
 			return sffi__fail(SFFI_EFAULT, "the worker died while it started");
 		if (now > end)
 			return sffi__fail(SFFI_ETIMEOUT, "a worker did not start within %d s",
@@ -209,8 +267,8 @@ static void free_peer(struct peer *peer)
 		sffi__fault_settle(peer->fault);
 	if (peer->control)
 		sffi__os_unmap(peer->control, WORKER_SHARED_SIZE);
-	sffi__os_close(peer->pidfd);
-	sffi__os_close(peer->carry);
+	sffi__own_close(peer->pidfd);
+	sffi__own_close(peer->carry);
 	sffi_fault_release(&peer->fault);
 	sffi__zone_release(peer->zone);
 	pthread_mutex_destroy(&peer->manager);
@@ -228,7 +286,7 @@ static void end_now(struct peer *peer)
 	if (peer->fault)
 		sffi__fault_settle(peer->fault);
 	peer->lingers = false;
-	sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
+	sffi__peer_signal(peer, SIGKILL);
 }
 
 void sffi__peers_lock(void)
@@ -251,11 +309,11 @@ static void hurry(const struct peer *peer)
 
 static bool has_ended(struct peer *peer, bool wait)
 {
-	while (peer->pidfd >= 0 && !sffi__os_pidfd_dead(peer->pidfd)) {
+	while (peer->pidfd >= 0 && !sffi__peer_dead(peer)) {
 		if (!wait)
 			return false;
 		end_now(peer);
-		sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
+		sffi__peer_signal(peer, SIGKILL);
 		hurry(peer);
 		sffi__os_futex_wait(&peer->status->word, atomic_load(&peer->status->word),
 				    sffi__os_now_ns() + 1000000);
@@ -322,7 +380,7 @@ void sffi__peer_abandon(struct peer *peer, enum peer_end end)
 		peer->lingers = false;
 	}
 	if (!peer->lingers)
-		sffi__os_pidfd_signal(peer->pidfd, end == END_NEVER ? SIGSTOP : SIGKILL);
+		sffi__peer_signal(peer, end == END_NEVER ? SIGSTOP : SIGKILL);
 	sffi__os_futex_wake(&peer->status->word, INT_MAX);
 }
 
@@ -337,7 +395,7 @@ static char *read_maps(pid_t pid)
 char *sffi__peer_maps(struct peer *peer)
 {
 	enum { PATIENCE_MS = 10000 };
-	struct pollfd end = { .fd = peer->pidfd, .events = POLLIN };
+	struct pollfd end = { .fd = own_pidfd(peer), .events = POLLIN };
 	uint32_t left = WORKER_LEFT;
 	char *text;
 
@@ -345,11 +403,11 @@ char *sffi__peer_maps(struct peer *peer)
 		return read_maps(peer->pid);
 	if (atomic_compare_exchange_strong(&peer->status->word, &left, WORKER_ABANDONED)) {
 		text = read_maps(peer->pid);
-		sffi__os_pidfd_signal(peer->pidfd, SIGKILL);
+		sffi__peer_signal(peer, SIGKILL);
 		return text;
 	}
 	/* The zygote is at it, or was: it has kept them. */
-	if (!sffi__os_pidfd_dead(peer->pidfd))
+	if (!sffi__peer_dead(peer))
 		hurry(peer);
 	if (poll(&end, 1, PATIENCE_MS) <= 0)
 		return NULL;

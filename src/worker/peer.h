@@ -17,7 +17,8 @@ struct peer {
 	uint64_t generation;
 	bool exec;
 	pid_t pid;
-	int pidfd;
+	pid_t parent;          /* its zygote */
+	_Atomic int pidfd;     /* -1: a callee has closed it, and the process is gone */
 	bool lingers;          /* END_AT_LEISURE: not killed by the host */
 	int carry;             /* socket that carries descriptors; -1 when they are shared */
 	pthread_mutex_t carry_lock;
@@ -79,6 +80,9 @@ enum peer_end {
 
 /* Ends it and tells everybody who waits on it. */
 void sffi__peer_abandon(struct peer *, enum peer_end);
+/* Whether its process has ended; a signal to it. */
+bool sffi__peer_dead(struct peer *);
+void sffi__peer_signal(struct peer *, int signal);
 /* The text of /proc/<pid>/maps, to be freed, also of one that was left to the zygote and is
  * gone; NULL. */
 char *sffi__peer_maps(struct peer *);

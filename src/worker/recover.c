@@ -5,8 +5,10 @@
 #include "fault/tell.h"
 #include "memory/callbacks.h"
 #include "worker/notifier.h"
+#include "worker/own.h"
 #include "os/os.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +33,11 @@ static sffi_status begin(sffi_domain *domain, bool is_spare, struct peer **peer)
 	};
 	sffi_status status;
 
+	if (!sffi__own_is(request.arena_fd)) {
+		free(names);
+		return sffi__fail(SFFI_ESYSTEM, OWN_LOST "without that of its arena this domain cannot have "
+						"another worker; close it, and open another one");
+	}
 	if (!names)
 		return sffi__fail(SFFI_ENOMEM, "out of memory for a worker");
 	for (size_t i = 0; i < domain->library_count; i++)
@@ -61,7 +68,8 @@ sffi_status sffi__worker_map_lent(struct peer *peer, const struct lent *lent)
 
 	pthread_mutex_lock(&peer->manager);
 	pthread_mutex_lock(&peer->carry_lock);
-	failed = sffi__os_send(peer->carry, &byte, 1, &lent->fd, 1);
+	failed = sffi__own_is(peer->carry) && sffi__own_is(lent->fd)
+			 ? sffi__os_send(peer->carry, &byte, 1, &lent->fd, 1) : -EBADF;
 	if (!failed && sffi__lane_manage(peer, LANE_MAP, argument, &error) != LANE_DONE)
 		failed = -1;
 	pthread_mutex_unlock(&peer->carry_lock);
@@ -215,7 +223,7 @@ static void bring_down(sffi_domain *domain, struct peer *peer, sffi_fault *fault
 	/* A worker that holds still does no harm while it waits for its end. */
 	bool still = atomic_load(&peer->control->faulted) && peer->control->fault.alone && !peer->share;
 	bool held = fault && domain->options.on_fault == SFFI_ON_FAULT_HOLD &&
-		    !sffi__os_pidfd_dead(peer->pidfd) && hold(domain, peer);
+		    !sffi__peer_dead(peer) && hold(domain, peer);
 
 	if (fault)
 		fault->held = held;
@@ -415,7 +423,7 @@ void sffi__workers_close(sffi_domain *domain)
 	sffi__peer_release(domain->spare);
 	domain->spare = NULL;
 	for (size_t i = 0; i < domain->held_count; i++) {
-		sffi__os_pidfd_signal(domain->held[i]->pidfd, 9);
+		sffi__peer_signal(domain->held[i], 9);
 		sffi__peer_release(domain->held[i]);
 	}
 	free(domain->held);

@@ -6,6 +6,7 @@
 #include "fault/capture.h"
 #include "memory/region.h"
 #include "os/os.h"
+#include "worker/own.h"
 #include "worker/zygote_protocol.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ struct zygote {
 	bool running;
 	unsigned share;
 	int socket, pidfd, timer;
+	pid_t pid;
 	uint32_t drops; /* requests to drop that were sent */
 	struct host_state state; /* that it was born with */
 	struct reserve reserves[KIND_COUNT];
@@ -156,9 +158,10 @@ static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *
 	}
 	zygote->running = true;
 	zygote->share = birth->share;
-	zygote->socket = sockets[0];
-	zygote->pidfd = pidfd;
-	zygote->timer = birth->timer;
+	zygote->pid = pid;
+	zygote->socket = sffi__own_note(sockets[0]);
+	zygote->pidfd = sffi__own_note(pidfd);
+	zygote->timer = sffi__own_note(birth->timer);
 	zygote->drops = 0;
 	return BORN;
 }
@@ -273,7 +276,7 @@ bool sffi__zygote_end_at_leisure(unsigned share)
 	bool can;
 
 	pthread_mutex_lock(&lock);
-	can = zygote->running && zygote->timer >= 0;
+	can = zygote->running && sffi__own_is(zygote->timer);
 	if (can)
 		set_timer(zygote);
 	pthread_mutex_unlock(&lock);
@@ -293,19 +296,37 @@ static void discard(struct newcomer *newcomer)
 	struct pollfd end = { .fd = newcomer->pidfd, .events = POLLIN };
 	int ready = 1;
 
-	if (newcomer->pid > 0) {
+	if (newcomer->pid > 0 && sffi__own_is(newcomer->pidfd)) {
 		sffi__os_pidfd_signal(newcomer->pidfd, SIGKILL);
 		do
 			ready = poll(&end, 1, PATIENCE_MS);
 		while (ready < 0 && errno == EINTR);
-		sffi__os_close(newcomer->pidfd);
-		sffi__os_close(newcomer->control_fd);
-		sffi__os_close(newcomer->socket);
+	}
+	if (newcomer->pid > 0) {
+		/* Without it nobody tells when it has ended: it does with the zygote. */
+		if (!sffi__own_is(newcomer->pidfd))
+			ready = 0;
+		sffi__own_close(newcomer->pidfd);
+		sffi__own_close(newcomer->control_fd);
+		sffi__own_close(newcomer->socket);
 	}
 	/* In the zone of a process that will not die nothing else may live. */
 	if (ready > 0)
 		sffi__zone_release(newcomer->zone);
 	newcomer->pid = 0;
+}
+
+/* It is our child, so the id is its own until it is waited for. */
+static void end_zygote(const struct zygote *zygote)
+{
+	if (sffi__own_is(zygote->pidfd)) {
+		sffi__os_pidfd_signal(zygote->pidfd, SIGKILL);
+	} else {
+		kill(zygote->pid, SIGKILL);
+	}
+	while (waitpid(zygote->pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	sffi__own_close(zygote->pidfd);
 }
 
 static void stop(struct zygote *zygote)
@@ -315,14 +336,30 @@ static void stop(struct zygote *zygote)
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		if (zygote->reserves[kind].asked)
 			discard(&zygote->reserves[kind].newcomer);
-	sffi__os_close(zygote->socket);
+	sffi__own_close(zygote->socket);
 	if (zygote->timer >= 0)
 		for (int kind = 0; kind < KIND_COUNT; kind++)
 			atomic_store(&common->wanted[kind], 0);
-	sffi__os_close(zygote->timer);
+	sffi__own_close(zygote->timer);
 	sffi__host_state_free(&zygote->state);
-	bury(zygote->pidfd);
+	end_zygote(zygote);
 	*zygote = (struct zygote){ 0 };
+}
+
+static bool is_lost(const struct newcomer *newcomer)
+{
+	return newcomer->pid > 0 && !(sffi__own_is(newcomer->pidfd) && sffi__own_is(newcomer->socket) &&
+				      sffi__own_is(newcomer->control_fd));
+}
+
+/* A callee that shares descriptors has closed what leads to it. */
+static bool lost(const struct zygote *zygote)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (zygote->reserves[kind].asked && is_lost(&zygote->reserves[kind].newcomer))
+			return true;
+	return !sffi__own_is(zygote->socket) || !sffi__own_is(zygote->pidfd) ||
+	       (zygote->timer >= 0 && !sffi__own_is(zygote->timer));
 }
 
 static sffi_status ensure(struct zygote *zygote, unsigned share)
@@ -331,7 +368,7 @@ static sffi_status ensure(struct zygote *zygote, unsigned share)
 
 	if (status)
 		return status;
-	if (zygote->running && (zygote->share != share || sffi__os_pidfd_dead(zygote->pidfd)))
+	if (zygote->running && (zygote->share != share || lost(zygote) || sffi__os_pidfd_dead(zygote->pidfd)))
 		stop(zygote);
 	return zygote->running ? SFFI_OK : start(zygote, share);
 }
@@ -383,9 +420,10 @@ static int receive(struct zygote *zygote)
 	reserve->newcomer = (struct newcomer){
 		.zone = reply.zone,
 		.pid = reply.pid,
-		.pidfd = fds[NEWCOMER_PIDFD],
-		.control_fd = fds[NEWCOMER_CONTROL],
-		.socket = sffi__os_move_high(fds[NEWCOMER_SOCKET]),
+		.parent = zygote->pid,
+		.pidfd = sffi__own_note(fds[NEWCOMER_PIDFD]),
+		.control_fd = sffi__own_note(fds[NEWCOMER_CONTROL]),
+		.socket = sffi__own_note(sffi__os_move_high(fds[NEWCOMER_SOCKET])),
 	};
 	return 0;
 }
@@ -489,7 +527,7 @@ sffi_status sffi__zygote_take(unsigned share, bool exec, struct newcomer *newcom
 /* Those in reserve have the range still: they end now, with their copies of it. */
 static void drop(struct zygote *zygote, const struct zygote_request *message)
 {
-	if (sffi__os_send(zygote->socket, message, sizeof *message, NULL, 0))
+	if (lost(zygote) || sffi__os_send(zygote->socket, message, sizeof *message, NULL, 0))
 		return;
 	zygote->drops++;
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
@@ -523,13 +561,13 @@ static void forget(const struct zygote *zygote)
 
 		if (!zygote->reserves[kind].asked || newcomer->pid <= 0)
 			continue;
-		sffi__os_close(newcomer->pidfd);
-		sffi__os_close(newcomer->control_fd);
-		sffi__os_close(newcomer->socket);
+		sffi__own_close(newcomer->pidfd);
+		sffi__own_close(newcomer->control_fd);
+		sffi__own_close(newcomer->socket);
 	}
-	sffi__os_close(zygote->socket);
-	sffi__os_close(zygote->timer);
-	sffi__os_close(zygote->pidfd);
+	sffi__own_close(zygote->socket);
+	sffi__own_close(zygote->timer);
+	sffi__own_close(zygote->pidfd);
 	sffi__host_state_free((struct host_state *)&zygote->state);
 }
 
@@ -537,6 +575,7 @@ static void forget(const struct zygote *zygote)
 void sffi__zygote_forget(void)
 {
 	sffi__fault_forget_fetching();
+	sffi__own_unlock();
 	for (int i = 0; i < 2; i++) {
 		if (zygotes[i].running)
 			forget(&zygotes[i]);

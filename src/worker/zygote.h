@@ -40,7 +40,7 @@ enum worker_state {
  * takes its orders from the socket (orders.h). The descriptors are the taker's. */
 struct newcomer {
 	unsigned zone;
-	pid_t pid;
+	pid_t pid, parent;
 	int pidfd, control_fd, socket;
 	struct host_state state; /* that it was born with; owned */
 };

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,11 +28,24 @@ static const struct zygote_birth *birth;
 static struct child {
 	pid_t pid;
 	int pidfd;
+	struct stat file; /* the pidfd's, in one table with the host */
 } children[ZONES_MAX];
 
 /* What the zygote handles itself, and what becomes of it in a worker. */
 static const int own_signals[] = { SIGCHLD, SIGUSR1 };
 static struct sigaction own_before[2];
+
+static struct stat socket_file;
+
+/* In one table with the host a callee can close what is ours, and the number becomes another
+ * file's. */
+static bool is_lost(int fd, const struct stat *file)
+{
+	struct stat now;
+
+	return birth->share & SFFI_SHARE_FILES &&
+	       (fstat(fd, &now) || now.st_dev != file->st_dev || now.st_ino != file->st_ino);
+}
 
 static void on_wake(int signal)
 {
@@ -68,7 +82,7 @@ static _Noreturn void end(void)
 {
 	/* Most die with us anyway (PR_SET_PDEATHSIG), but not after a setuid. */
 	for (unsigned i = 0; i < ZONES_MAX; i++)
-		if (children[i].pid)
+		if (children[i].pid && !is_lost(children[i].pidfd, &children[i].file))
 			sffi__os_pidfd_signal(children[i].pidfd, SIGKILL);
 	_exit(0);
 }
@@ -146,8 +160,10 @@ static pid_t start(unsigned kind, const struct worker_start *start)
 		if (!pid)
 			be_newcomer(start, self);
 	}
-	if (pid > 0)
+	if (pid > 0) {
 		child->pid = pid;
+		fstat(child->pidfd, &child->file);
+	}
 	return pid;
 }
 
@@ -318,7 +334,8 @@ static void collect(const siginfo_t *info)
 			tell(zone, WORKER_STOPPED, status);
 		return;
 	}
-	close(children[zone].pidfd);
+	if (!is_lost(children[zone].pidfd, &children[zone].file))
+		close(children[zone].pidfd);
 	children[zone] = (struct child){ 0 };
 	tell(zone, state, status);
 }
@@ -383,6 +400,7 @@ void sffi__zygote_main(const struct zygote_birth *given)
 	sigset_t waiting;
 
 	birth = given;
+	fstat(birth->socket, &socket_file);
 	be_born();
 	sigfillset(&waiting);
 	for (int i = 0; i < 2; i++)
@@ -395,7 +413,10 @@ void sffi__zygote_main(const struct zygote_birth *given)
 		if (getppid() != birth->host)
 			end();
 		collect_all();
-		if (ready > 0 && pollers[0].revents && !serve())
+		/* Then the host cannot ask any more, but the workers need their parent. */
+		if (ready > 0 && pollers[0].revents && is_lost(birth->socket, &socket_file))
+			pollers[0].fd = -1;
+		else if (ready > 0 && pollers[0].revents && !serve())
 			end();
 		if (ready > 0 && pollers[1].revents)
 			use_leisure();

@@ -904,11 +904,6 @@ int crash(void)
 	return *(volatile int *)launder(16);
 }
 
-int close_everything(void)
-{
-	return close_range(0, ~0u, 0);
-}
-
 int close_above(int low)
 {
 	return close_range((unsigned)low, ~0u, 0);
