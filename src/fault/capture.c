@@ -4,6 +4,7 @@
 #include "fault/handler.h"
 #include "memory/zone.h"
 #include "os/os.h"
+#include "worker/table.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -314,6 +315,8 @@ sffi_fault *sffi__fault_capture(struct peer *peer, enum lane_outcome outcome,
 			from_wait_status(fault, peer);
 	}
 	copy_process(fault, peer);
+	if (peer->share & SFFI_SHARE_FILES)
+		sffi__table_left(peer->table, fault);
 	return fault;
 }
 

@@ -37,6 +37,7 @@ void sffi_fault_release(sffi_fault **handle)
 		return;
 	sffi__frame_strings_free(fault);
 	free(fault->buffers);
+	free(fault->descriptors);
 	free(fault->stack);
 	free(fault->maps);
 	pthread_mutex_destroy(&fault->lock);

@@ -34,6 +34,13 @@ struct fault_buffer {
 	size_t size;
 };
 
+/* Open in the host since the worker was made, which shared its table. */
+struct fault_descriptor {
+	int number;
+	char target[256]; /* what /proc/self/fd says, cut */
+};
+enum { FAULT_DESCRIPTORS_MAX = 32 };
+
 struct sffi_fault {
 	unsigned references; /* atomic */
 	sffi_fault_kind kind;
@@ -58,6 +65,8 @@ struct sffi_fault {
 	struct fault_overrun overrun;
 	struct fault_buffer *buffers; /* owned */
 	size_t buffer_count;
+	struct fault_descriptor *descriptors; /* owned */
+	size_t descriptor_count; /* more than FAULT_DESCRIPTORS_MAX are counted only */
 	uintptr_t stack_guard, stack_low, stack_high; /* the callee's; 0: unknown */
 	uintptr_t zone_low, zone_high;   /* the worker's zone */
 	uintptr_t arena_low, arena_high;

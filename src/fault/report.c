@@ -71,6 +71,23 @@ static void print_what(FILE *out, const sffi_fault *fault)
 		fprintf(out, "  cause    %s\n", hint);
 }
 
+static void print_descriptors(FILE *out, const sffi_fault *fault)
+{
+	enum { SHOWN = 8 };
+	size_t count = fault->descriptor_count;
+
+	if (!count)
+		return;
+	fputs("  open     since the worker started, by the callee or the host: ", out);
+	for (size_t i = 0; i < count && i < SHOWN; i++) {
+		fprintf(out, "%s%d -> ", i ? ", " : "", fault->descriptors[i].number);
+		print_clean(out, fault->descriptors[i].target);
+	}
+	if (count > SHOWN)
+		fprintf(out, ", and %zu more", count - SHOWN);
+	fputc('\n', out);
+}
+
 static void print_call(FILE *out, const sffi_fault *fault)
 {
 	if (fault->call[0] || fault->function[0]) {
@@ -96,6 +113,7 @@ static void print_call(FILE *out, const sffi_fault *fault)
 		print_clean(out, fault->note);
 		fputc('\n', out);
 	}
+	print_descriptors(out, fault);
 	if (fault->held)
 		fprintf(out, "  held     the worker is held for a debugger: gdb -p %d\n",
 			(int)fault->pid);

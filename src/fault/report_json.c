@@ -23,6 +23,8 @@
  *   arguments     [{parameter, name, address, host_address, size}]: as the callee saw them
  *   pid, tid, generation, held
  *   inside        true: the callee ran in the host's own process
+ *   descriptors   [{number, target}]: open in the host since the worker started, that shared
+ *                 its descriptors; the callee's, or the host's own
  *   note          a further sentence
  */
 #include "error.h"
@@ -150,6 +152,17 @@ static json_t *argument_array(const sffi_fault *fault)
 	return array;
 }
 
+static json_t *descriptor_array(const sffi_fault *fault)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < fault->descriptor_count && i < FAULT_DESCRIPTORS_MAX; i++)
+		json_array_append_new(array, json_pack("{s:i, s:o}", "number", fault->descriptors[i].number,
+						       "target",
+						       text_or_null(fault->descriptors[i].target)));
+	return array;
+}
+
 static void set_what(json_t *report, const sffi_fault *fault)
 {
 	struct address_report address;
@@ -197,6 +210,7 @@ static void set_where(json_t *report, const sffi_fault *fault)
 	json_object_set_new(report, "inside", json_boolean(fault->is_inside));
 	json_object_set_new(report, "generation", json_integer((json_int_t)fault->generation));
 	json_object_set_new(report, "held", json_boolean(fault->held));
+	json_object_set_new(report, "descriptors", descriptor_array(fault));
 	json_object_set_new(report, "note", text_or_null(fault->note));
 }
 

@@ -86,6 +86,16 @@ void sffi__own_close(int fd)
 	errno = saved;
 }
 
+bool sffi__own_is_noted(int fd)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = fd >= 0 && fd < capacity && files[fd].is_noted && is_same(fd);
+	pthread_mutex_unlock(&lock);
+	return is;
+}
+
 bool sffi__own_has(dev_t device, ino_t inode)
 {
 	bool has = false;

@@ -16,6 +16,8 @@ int sffi__own_note(int fd);
 bool sffi__own_is(int fd);
 /* Closes it if so, and forgets it. */
 void sffi__own_close(int fd);
+/* Whether the number is one of them: the same file, and open. */
+bool sffi__own_is_noted(int fd);
 /* Whether a file is that of one of them, by whatever number. */
 bool sffi__own_has(dev_t device, ino_t inode);
 /* In a child that the host forked. */

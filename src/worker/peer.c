@@ -6,6 +6,7 @@
 #include "os/os.h"
 #include "worker/orders.h"
 #include "worker/own.h"
+#include "worker/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,8 +216,11 @@ sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *re
 		return sffi__fail(SFFI_ENOMEM, "out of memory for a worker");
 	if (atomic_load(&ending_count) > ENDING_MOST)
 		sffi__peers_bury(false);
+	if (peer->share & SFFI_SHARE_FILES)
+		peer->table = sffi__table_look();
 	status = sffi__zygote_take(peer->share, peer->exec, &newcomer);
 	if (status) {
+		free(peer->table);
 		free(peer);
 		return status;
 	}
@@ -275,6 +279,7 @@ static void free_peer(struct peer *peer)
 	pthread_mutex_destroy(&peer->carry_lock);
 	pthread_mutex_destroy(&peer->mirror);
 	sffi__host_state_free(&peer->mirrored);
+	free(peer->table);
 	free(peer);
 }
 

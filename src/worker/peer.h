@@ -45,6 +45,8 @@ struct peer {
 	/* What it has of the host's process, as far as the host knows; under `mirror`. */
 	struct host_state mirrored;
 	pthread_mutex_t mirror;
+	/* The host's descriptors, if it shares them, when it was made. */
+	struct table *table;
 	/* What brought it down; set once, under the domain's lock. */
 	sffi_fault *fault;
 };

@@ -37,6 +37,7 @@ struct zygote {
 	bool running;
 	unsigned share;
 	int socket, pidfd, timer;
+	int far; /* its end of the socket, in the same table; or -1 */
 	pid_t pid;
 	uint32_t drops; /* requests to drop that were sent */
 	struct host_state state; /* that it was born with */
@@ -219,7 +220,8 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 	zygote->state = state;
 	/* A sharing zygote has the same table of descriptors: its end stays open in it. */
 	if (result == BORN) {
-		if (!(share & SFFI_SHARE_FILES))
+		zygote->far = share & SFFI_SHARE_FILES ? sffi__own_note(sockets[1]) : -1;
+		if (zygote->far < 0)
 			sffi__os_close(sockets[1]);
 		return SFFI_OK;
 	}
@@ -343,6 +345,7 @@ static void stop(struct zygote *zygote)
 	sffi__own_close(zygote->timer);
 	sffi__host_state_free(&zygote->state);
 	end_zygote(zygote);
+	sffi__own_close(zygote->far);
 	*zygote = (struct zygote){ 0 };
 }
 
@@ -566,6 +569,7 @@ static void forget(const struct zygote *zygote)
 		sffi__own_close(newcomer->socket);
 	}
 	sffi__own_close(zygote->socket);
+	sffi__own_close(zygote->far);
 	sffi__own_close(zygote->timer);
 	sffi__own_close(zygote->pidfd);
 	sffi__host_state_free((struct host_state *)&zygote->state);

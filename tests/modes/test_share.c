@@ -149,6 +149,51 @@ START_TEST(a_worker_whose_descriptor_is_closed_is_not_taken_for_dead)
 }
 END_TEST
 
+/* ---- what a worker leaves open ------------------------------------------------------------ */
+
+static char *report_of(sffi_status print(const sffi_fault *, FILE *))
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	require(file && sffi_last_fault() && !print(sffi_last_fault(), file) && !fclose(file));
+	return text;
+}
+
+/* Around it is what the report must not name: what SafeFFI has opened, and what is closed again. */
+static void host_is_left_descriptors(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside;
+	sffi_function *open_file = function_of(shares, "good", "int open_file(const char *path)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	char expected[64];
+	int fd = -1, closed = -1;
+
+	require(!sffi_call(open_file, &closed, "/proc/self/maps") && !close(closed));
+	require(!sffi_call(open_file, &fd, "/etc/passwd") && fd >= 0);
+	beside = open_domain(0);
+	require(sffi_domain_fd(beside) >= 0 && sffi_domain_fd(shares) >= 0);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	snprintf(expected, sizeof expected, "by the callee or the host: %d -> /etc/passwd\n", fd);
+	require(strstr(report_of(sffi_fault_print), expected));
+	snprintf(expected, sizeof expected,
+		 "\"descriptors\":[{\"number\":%d,\"target\":\"/etc/passwd\"}]", fd);
+	require(strstr(report_of(sffi_fault_print_json), expected));
+	/* The next worker found it there. */
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require(strstr(report_of(sffi_fault_print_json), "\"descriptors\":[]"));
+	require(!close(fd));
+	sffi_domain_close(&shares);
+	sffi_domain_close(&beside);
+}
+
+START_TEST(the_report_lists_what_a_worker_leaves_open)
+{
+	run_host(host_is_left_descriptors);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("share");
@@ -157,6 +202,7 @@ int main(int argc, char **argv)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, closing_every_descriptor_harms_no_file_of_the_host);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
+	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }
