@@ -398,6 +398,48 @@ START_TEST(nothing_leaks)
 }
 END_TEST
 
+static void *open_hasty(sffi_library *library, const char *name)
+{
+	void *database = open_in(library, name);
+	int code = -1;
+
+	called(library, "int sqlite3_busy_timeout(sqlite3 *database, int milliseconds)", &code, database, 0);
+	return database;
+}
+
+/* SQLite's locks are the process's, or the shared table's: to two workers that share, each would be
+ * the other's own, and both would write. So the second is refused; and with one that shares, the
+ * locks still exclude a worker that does not. */
+START_TEST(two_writers_do_not_corrupt)
+{
+	sffi_domain *shares, *none = NULL;
+	sffi_library *there;
+	sffi_options options;
+	void *here_database, *there_database;
+
+	if (test_is_inside() || test_is_exec())
+		return;
+	test_options(&options);
+	options.share = SFFI_SHARE_ALL;
+	shares = test_open_with(&options);
+	there = library_load(shares, "sqlite3", "sqlite/sqlite.ffi");
+	ck_refused(sffi_domain_open(&none, &options), SFFI_EINVAL, "take each other's record locks");
+	options.share = SFFI_SHARE_FILES;
+	ck_refused(sffi_domain_open(&none, &options), SFFI_EINVAL, "take each other's record locks");
+	here_database = open_hasty(sqlite, "two.db");
+	there_database = open_hasty(there, "two.db");
+	ck_assert_int_eq(execute_in(sqlite, here_database, "create table t (x)"), OK);
+	ck_assert_int_eq(execute_in(there, there_database, "begin immediate; insert into t values (1)"), OK);
+	ck_assert_int_eq(execute_in(sqlite, here_database, "begin immediate"), BUSY);
+	ck_assert_int_eq(execute_in(there, there_database, "commit"), OK);
+	ck_assert_int_eq(execute_in(sqlite, here_database, "begin immediate; insert into t values (2)"), OK);
+	ck_assert_int_eq(execute_in(there, there_database, "begin immediate"), BUSY);
+	ck_assert_int_eq(execute_in(sqlite, here_database, "commit"), OK);
+	sffi_library_close(&there);
+	sffi_domain_close(&shares);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	static const char *const libraries[] = { "libsqlite3.so.0", NULL };
@@ -409,6 +451,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, values_of_all_kinds_go_in_and_come_out);
 	tcase_add_test(tests, a_callback_says_no_in_either_way);
 	tcase_add_test(tests, two_domains_write_one_database);
+	tcase_add_test(tests, two_writers_do_not_corrupt);
 	tcase_add_test(tests, a_worker_that_is_killed_in_a_transaction_leaves_the_database_intact);
 	tcase_add_test(tests, a_corrupt_file);
 	tcase_add_test(tests, nothing_leaks);

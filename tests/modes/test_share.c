@@ -3,6 +3,7 @@
  * to SafeFFI. Hosts of their own, since the tests' own descriptors are at stake. */
 #include "helper.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -194,6 +195,61 @@ START_TEST(the_report_lists_what_a_worker_leaves_open)
 }
 END_TEST
 
+/* ---- locks on files ------------------------------------------------------------------------- */
+
+static bool is_refused(const char *path)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+		_exit(fcntl(open(path, O_RDWR), F_SETLK, &lock) ? 1 : 0);
+	}
+	require(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* The report says which number. */
+static int left_open(void)
+{
+	const char *found = strstr(report_of(sffi_fault_print_json), "\"descriptors\":[{\"number\":");
+
+	require(found);
+	return atoi(found + strlen("\"descriptors\":[{\"number\":"));
+}
+
+/* The lock is the table's, and outlives the worker with the descriptor. */
+static void host_is_left_a_lock(void)
+{
+	char path[] = "/tmp/safeffi-lock-XXXXXX";
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
+	sffi_function *lock = function_of(shares, "state", "int lock_posix_path(const char *path)");
+	sffi_function *lock_beside = function_of(beside, "state", "int lock_posix_path(const char *path)");
+	sffi_function *crash = function_of(shares, "state", "int crash(void)");
+	int result = -1, fd = mkstemp(path);
+
+	require(fd >= 0 && !close(fd));
+	require(!sffi_call(lock, &result, path) && !result);
+	/* In a table of its own another worker excludes nobody by closing the file. */
+	require(!sffi_call(lock_beside, &result, path) && result == -1);
+	sffi_domain_close(&beside);
+	require(is_refused(path));
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require(is_refused(path));
+	require(!close(left_open()));
+	require(!is_refused(path));
+	unlink(path);
+	sffi_domain_close(&shares);
+}
+
+START_TEST(a_lock_outlives_its_worker_and_ends_with_the_descriptor)
+{
+	run_host(host_is_left_a_lock);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("share");
@@ -203,6 +259,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, closing_every_descriptor_harms_no_file_of_the_host);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
 	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
+	tcase_add_test(tests, a_lock_outlives_its_worker_and_ends_with_the_descriptor);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }
