@@ -417,6 +417,35 @@ static sffi_status add_lent(sffi_domain *domain, const struct lent *lent)
 	return SFFI_OK;
 }
 
+/* From a handler: the lane's own thread maps it, since the turn at it may be this thread's, and the
+ * callee waits for the handler anyway. */
+static sffi_status map_below(struct lane *lane, const struct lent *lent)
+{
+	uint64_t argument[4] = { lent->low, lent->size, lent->offset }, result[2] = { 0 };
+	struct carry carry = sffi__carry_begin(lane);
+	char byte = 0;
+	int error = sffi__own_is(carry.peer->carry) && sffi__own_is(lent->fd)
+			    ? sffi__os_send(carry.peer->carry, &byte, 1, &lent->fd, 1) : -EBADF;
+	sffi_status status = error ? sffi__fail_system(error, "send lent memory to the worker")
+				   : sffi__isolated_operate(lane, LANE_MAP, argument, result,
+							    "the lending of memory");
+
+	sffi__carry_end(lane, &carry);
+	if (!status && result[0])
+		return sffi__fail_system((int)result[0], "map lent memory in the worker");
+	return status;
+}
+
+static sffi_status map_lent(struct lane *lane, const struct lent *lent)
+{
+	if (lane->work.depth)
+		return map_below(lane, lent);
+	if (atomic_load(&lane->peer->stepper) == sffi__os_gettid())
+		return sffi__fail(SFFI_EINVAL, "the worker's one thread is in a call in steps (one_thread); "
+					       "lend before it, or when it is finished");
+	return sffi__worker_map_lent(lane->peer, lent);
+}
+
 static sffi_status isolated_lend(sffi_domain *to, sffi_domain *from, uintptr_t low, size_t size)
 {
 	struct lent lent = { .low = low, .size = size, .offset = low - sffi__arena_low(from->arena) };
@@ -433,7 +462,7 @@ static sffi_status isolated_lend(sffi_domain *to, sffi_domain *from, uintptr_t l
 	lent.fd = sffi__own_note(fcntl(sffi__arena_fd(from->arena), F_DUPFD_CLOEXEC, 3));
 	if (lent.fd < 0)
 		return sffi__fail_system(errno, "keep the lent memory");
-	status = sffi__worker_map_lent(lane->peer, &lent);
+	status = map_lent(lane, &lent);
 	if (!status) {
 		pthread_mutex_lock(&to->lock);
 		status = add_lent(to, &lent);

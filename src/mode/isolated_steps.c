@@ -98,6 +98,7 @@ static sffi_status take_turn(struct lane *lane)
 		return sffi__fail(SFFI_EINVAL, "the worker's one thread is in another call (one_thread); "
 					       "finish that first");
 	lane->has_turn = true;
+	atomic_store(&lane->peer->stepper, sffi__os_gettid());
 	return SFFI_OK;
 }
 
@@ -106,8 +107,10 @@ static void leave_turn(struct lane *lane, struct peer *peer)
 {
 	if (lane->keeps_turn)
 		return;
-	if (lane->has_turn)
+	if (lane->has_turn) {
+		atomic_store(&peer->stepper, 0);
 		pthread_mutex_unlock(&peer->manager);
+	}
 	lane->has_turn = false;
 }
 

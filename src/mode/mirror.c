@@ -204,6 +204,16 @@ static bool lock_mirror(const struct lane *lane, pthread_mutex_t *mutex)
 	return lane->work.depth ? !pthread_mutex_trylock(mutex) : !pthread_mutex_lock(mutex);
 }
 
+/* Another thread may hold the stream while it waits for this one, or for this very call: who holds
+ * it writes it. */
+static void flush_output(void)
+{
+	if (ftrylockfile(stdout))
+		return;
+	fflush_unlocked(stdout);
+	funlockfile(stdout);
+}
+
 sffi_status sffi__mirror(struct lane *lane)
 {
 	struct peer *peer = lane->peer;
@@ -215,7 +225,7 @@ sffi_status sffi__mirror(struct lane *lane)
 	if (lane->watch.is_off)
 		return SFFI_OK;
 	if (output_waits())
-		fflush(stdout);
+		flush_output();
 	errno = saved;
 	if (lane->attachments == lane->watch.attachments &&
 	    atomic_load(&sffi__host_changes) == lane->watch.changes &&

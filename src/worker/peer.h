@@ -30,6 +30,7 @@ struct peer {
 	 * one_thread, since then more than one thread may ask there. */
 	pthread_mutex_t manager;
 	_Atomic bool has_manager;
+	_Atomic pid_t stepper; /* the host's thread whose call in steps has the lock; 0: none */
 	uint32_t sequence[LANE_FIRST];
 	unsigned next_lane;    /* never used yet */
 	unsigned ended[LANES_MAX];

@@ -133,6 +133,37 @@ START_TEST(output_is_not_written_twice)
 }
 END_TEST
 
+static pthread_barrier_t stream_held, stream_wanted;
+
+static void *hold_stdout(void *data)
+{
+	flockfile(stdout);
+	pthread_barrier_wait(&stream_held);
+	pthread_barrier_wait(&stream_wanted);
+	funlockfile(stdout);
+	return data;
+}
+
+/* What waits in the stream would be written before the call; but who holds it may wait for the
+ * call's own thread. */
+START_TEST(a_call_does_not_wait_for_the_stream)
+{
+	sffi_domain *domain = test_open();
+	pthread_t holder;
+
+	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stdout));
+	pthread_barrier_init(&stream_held, NULL, 2);
+	pthread_barrier_init(&stream_wanted, NULL, 2);
+	printf("waits");
+	ck_assert_int_eq(pthread_create(&holder, NULL, hold_stdout, NULL), 0);
+	pthread_barrier_wait(&stream_held);
+	test_still_works(domain);
+	pthread_barrier_wait(&stream_wanted);
+	pthread_join(holder, NULL);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
 START_TEST(the_hosts_own_fork_works)
 {
 	sffi_domain *domain = test_open();
@@ -293,6 +324,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, an_interrupt_from_the_terminal_ends_all);
 	tcase_add_test(tests, workers_are_nobodys_children);
 	tcase_add_test(tests, output_is_not_written_twice);
+	tcase_add_test(tests, a_call_does_not_wait_for_the_stream);
 	tcase_add_test(tests, the_hosts_own_fork_works);
 	tcase_add_test(tests, a_fork_finds_no_lock_held);
 	tcase_add_test(tests, regions_are_not_in_workers);

@@ -622,12 +622,16 @@ START_TEST(the_one_thread_is_taken)
 	sffi_invocation *outer, *inner, *other = NULL;
 	sffi_callback *callback;
 	int one = 1, sum = 0;
-	void *address, *numbers[] = { &one, &one };
+	void *address, *block = NULL, *numbers[] = { &one, &one };
+	sffi_domain *from = test_open();
 
 	ck_ok(sffi_callback_new(&callback, domain, "int f(int value)", never, NULL));
+	ck_ok(sffi_alloc(from, &block, 100));
 	address = sffi_callback_address(callback);
 	for (int i = 0; i < 3; i++) {
 		ck_ok(sffi_start(&outer, first, apply, (void *[]){ &address, &one }));
+		if (!test_is_inside())
+			ck_refused(sffi_lend(domain, block), SFFI_EINVAL, "one thread");
 		ck_refused(sffi_start(&other, second, add, numbers), SFFI_EINVAL, "one thread");
 		ck_assert_int_eq(next_event(outer), SFFI_UPCALL);
 		ck_refused(sffi_start(&other, second, add, numbers), SFFI_EINVAL, "one thread");
@@ -638,6 +642,7 @@ START_TEST(the_one_thread_is_taken)
 		ck_ok(sffi_upcall_answer(outer, &one));
 		ck_assert_int_eq(next_event(outer), SFFI_RETURNED);
 		ck_ok(sffi_finish(outer, &sum, NULL));
+		ck_ok(sffi_lend(domain, block));
 		ck_ok(sffi_start(&other, second, add, numbers));
 		ck_assert_int_eq(next_event(other), SFFI_RETURNED);
 		ck_ok(sffi_finish(other, &sum, NULL));
@@ -647,6 +652,7 @@ START_TEST(the_one_thread_is_taken)
 		sffi_invocation_release(&other);
 		sffi_invocation_release(&inner);
 	}
+	sffi_domain_close(&from);
 	test_still_works(domain);
 	sffi_callback_release(&callback);
 	sffi_thread_release(&first);

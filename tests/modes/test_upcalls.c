@@ -254,6 +254,38 @@ START_TEST(pointers_up_and_down)
 }
 END_TEST
 
+static sffi_domain *lender;
+static int *lent;
+
+static int lend_it(int value)
+{
+	ck_ok(sffi_alloc(lender, (void **)&lent, sizeof *lent));
+	*lent = value;
+	ck_ok(sffi_lend(domain, lent));
+	return value;
+}
+
+/* The worker's one thread waits for the handler meanwhile. */
+START_TEST(memory_is_lent_from_a_handler)
+{
+	sffi_function *apply = test_function(library, "int apply(int (*function)(int), int value)");
+	sffi_function *read =
+		test_function(library, "int read_pointer(int (*f)(const int *), const int *address)");
+	int result = 0;
+
+	lender = test_open();
+	for (int i = 1; i < 5; i++) {
+		ck_ok(sffi_call(apply, &result, lend_it, i));
+		ck_ok(sffi_call(read, &result, value_at, lent));
+		ck_assert_int_eq(result, i);
+	}
+	ck_ok(sffi_domain_restart(domain));
+	ck_ok(sffi_call(read, &result, value_at, lent));
+	ck_assert_int_eq(result, 4);
+	sffi_domain_close(&lender);
+}
+END_TEST
+
 /* It fails the call, not the host. */
 START_TEST(what_cannot_be_read_is_refused)
 {
@@ -631,6 +663,7 @@ int main(int argc, char **argv)
 	test_add(tests, members_are_wrapped);
 	test_add(tests, arguments_are_copies_by_their_declaration);
 	test_add(tests, pointers_up_and_down);
+	test_add(tests, memory_is_lent_from_a_handler);
 	test_add(tests, what_cannot_be_read_is_refused);
 	test_add(tests, a_handler_may_not_give_host_memory);
 	test_add(tests, errno_is_the_callees);
