@@ -18,6 +18,7 @@ struct lane_watch {
 	char **entries;       /* the pointers that it led to, with the NULL */
 	size_t entries_size;
 	char *locale;
+	const void *thread_locale; /* of uselocale(); NULL: the program's */
 };
 
 struct lane {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -131,10 +132,33 @@ static void compare(struct worker_news *news, const struct peer *peer, const str
 	compare_environment(news, old, new);
 }
 
+static bool name_locale(struct worker_news *news, locale_t locale)
+{
+	for (int i = 0; i < HOST_CATEGORIES; i++) {
+		const char *name = i == LC_ALL ? "" : nl_langinfo_l(NL_LOCALE_NAME(i), locale);
+
+		if (strlen(name) >= sizeof news->thread_locale[i])
+			return false;
+		strcpy(news->thread_locale[i], name);
+	}
+	return true;
+}
+
+/* Of the lane's own thread. With one_thread it is everybody's, and stays as it is. */
+static void compare_thread(struct worker_news *news, const struct lane *lane)
+{
+	bool is_new = lane->attachments != lane->watch.attachments;
+	const void *now = thread_locale();
+
+	if (now == (is_new ? NULL : lane->watch.thread_locale) || lane->work.domain->options.one_thread)
+		return;
+	news->has_thread_locale = !now || name_locale(news, (locale_t)now);
+}
+
 static bool is_news(const struct worker_news *news)
 {
 	return news->has_locale || news->has_mask || news->has_priority || news->has_directory ||
-	       news->limits_changed || news->entries;
+	       news->limits_changed || news->entries || news->has_thread_locale;
 }
 
 /* ---- telling ------------------------------------------------------------------------------------- */
@@ -187,6 +211,7 @@ static sffi_status tell_news(struct lane *lane, struct host_state *now)
 	if (!news)
 		return sffi__fail(SFFI_ENOMEM, "the arena is full");
 	compare(news, peer, now);
+	compare_thread(news, lane);
 	if (is_news(news))
 		status = tell(lane, news);
 	sffi__arena_give(domain->arena, news);
@@ -229,7 +254,8 @@ sffi_status sffi__mirror(struct lane *lane)
 	errno = saved;
 	if (lane->attachments == lane->watch.attachments &&
 	    atomic_load(&sffi__host_changes) == lane->watch.changes &&
-	    !environment_is_other(&lane->watch) && !locale_is_other(&lane->watch))
+	    !environment_is_other(&lane->watch) && !locale_is_other(&lane->watch) &&
+	    thread_locale() == lane->watch.thread_locale)
 		return SFFI_OK;
 	if (!lock_mirror(lane, &peer->mirror))
 		return SFFI_OK;
@@ -239,8 +265,10 @@ sffi_status sffi__mirror(struct lane *lane)
 	if (!status)
 		status = tell_news(lane, &now);
 	sffi__host_state_free(&now);
-	if (!status)
+	if (!status) {
 		lane->watch.attachments = lane->attachments;
+		lane->watch.thread_locale = thread_locale();
+	}
 	pthread_mutex_unlock(&peer->mirror);
 	sffi__peer_release(peer);
 	errno = saved;

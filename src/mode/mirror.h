@@ -35,6 +35,14 @@ locale_is_other(const struct lane_watch *watch)
 	return *now != *seen;
 }
 
+/* uselocale() of this thread's. Another one that has come to lie at the same address is not seen. */
+static inline const void *thread_locale(void)
+{
+	locale_t now = uselocale((locale_t)0);
+
+	return now == LC_GLOBAL_LOCALE ? NULL : (const void *)now;
+}
+
 /* What the host has printed and not written comes before what the callee prints. */
 static inline bool output_waits(void)
 {
@@ -48,7 +56,8 @@ static inline bool mirror_is_due(const struct lane *lane)
 	return !watch->is_off &&
 	       (lane->attachments != watch->attachments ||
 	       atomic_load_explicit(&sffi__host_changes, memory_order_acquire) != watch->changes ||
-	       output_waits() || environment_is_other(watch) || locale_is_other(watch));
+	       output_waits() || environment_is_other(watch) || locale_is_other(watch) ||
+	       thread_locale() != watch->thread_locale);
 }
 
 /* Tells the lane's worker, which must serve. SFFI_OK, or why the worker failed. */

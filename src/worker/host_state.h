@@ -30,7 +30,7 @@ bool sffi__host_state_read(struct host_state *);
 bool sffi__host_state_copy(struct host_state *, const struct host_state *);
 void sffi__host_state_free(struct host_state *);
 /* Copies the locale's name, as setlocale(LC_ALL) gives it. */
-enum { HOST_LOCALE_SIZE = 1024 };
+enum { HOST_LOCALE_SIZE = 1024, HOST_CATEGORIES = 13, HOST_CATEGORY_SIZE = 80 };
 void sffi__host_locale(char name[HOST_LOCALE_SIZE]);
 /* The working directory alone. */
 void sffi__host_state_directory(struct host_state *);
@@ -44,6 +44,9 @@ struct worker_news {
 	uint32_t limits_changed; /* a bit for each */
 	struct rlimit limits[RLIM_NLIMITS];
 	char locale[HOST_LOCALE_SIZE];
+	bool has_thread_locale;
+	/* By category; all empty: the program's. */
+	char thread_locale[HOST_CATEGORIES][HOST_CATEGORY_SIZE];
 	uint32_t entries;  /* "NAME=value" is set, "NAME" is removed; NUL-terminated */
 	char environment[];
 };

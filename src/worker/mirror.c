@@ -67,6 +67,30 @@ static void take_environment(const struct worker_news *news)
 	}
 }
 
+/* What it made before is freed, unless the callee has set another in its place. */
+static void take_thread_locale(const struct worker_news *news)
+{
+	static __thread locale_t taken;
+	locale_t made = (locale_t)0, former;
+
+	for (int i = 0; i < HOST_CATEGORIES; i++) {
+		locale_t next;
+
+		if (!*news->thread_locale[i])
+			continue;
+		next = newlocale(1 << i, news->thread_locale[i], made);
+		if (!next && made)
+			freelocale(made);
+		if (!next)
+			return;
+		made = next;
+	}
+	former = uselocale(made ? made : LC_GLOBAL_LOCALE);
+	if (taken && former == taken)
+		freelocale(taken);
+	taken = made;
+}
+
 static void take_directory(int directory)
 {
 	size_t count = 1;
@@ -115,6 +139,8 @@ void sffi__news_take(const struct worker_news *news)
 		take_environment(news);
 	if (news->has_locale)
 		setlocale(LC_ALL, news->locale);
+	if (news->has_thread_locale)
+		take_thread_locale(news);
 	/* The host knows. */
 	if (sffi__worker.shares) {
 		note_known();

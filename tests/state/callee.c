@@ -413,6 +413,14 @@ const char *set_locale(const char *name)
 	return setlocale(LC_ALL, name);
 }
 
+/* For this thread. */
+int use_locale(const char *name)
+{
+	locale_t made = newlocale(LC_ALL_MASK, name, (locale_t)0);
+
+	return made && uselocale(made) ? 0 : -1;
+}
+
 int local_hour(long when)
 {
 	time_t time = when;
@@ -795,6 +803,14 @@ int block_signal(int signal)
 	sigemptyset(&set);
 	sigaddset(&set, signal);
 	return pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int is_blocked(int signal)
+{
+	sigset_t set;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &set);
+	return sigismember(&set, signal);
 }
 
 int ignores(int signal)

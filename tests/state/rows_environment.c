@@ -86,6 +86,29 @@ static void locale_stays(struct state *state)
 	note(state, "%s", call_text(state, "const char *encoding(void)"));
 }
 
+static void thread_locale_of_host(struct state *state)
+{
+	locale_t made = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+
+	note(state, "%d", uselocale(made) == LC_GLOBAL_LOCALE);
+	note(state, "%s", call_text(state, "const char *encoding(void)"));
+	uselocale(LC_GLOBAL_LOCALE);
+	note(state, "%s", call_text(state, "const char *encoding(void)"));
+	freelocale(made);
+}
+
+static void thread_locale_of_callee(struct state *state)
+{
+	note(state, "%ld", call(state, "int use_locale(const char *name)", at("C.UTF-8")));
+	note(state, "%s", nl_langinfo(CODESET));
+}
+
+static void thread_locale_stays(struct state *state)
+{
+	call(state, "int use_locale(const char *name)", at("C.UTF-8"));
+	note(state, "%s", call_text(state, "const char *encoding(void)"));
+}
+
 static void zone_of_host(struct state *state)
 {
 	setenv("TZ", "UTC0", 1);
@@ -122,6 +145,12 @@ static const struct row rows[] = {
 	{ "locale-host", "setlocale() in the host, used by the callee", locale_of_host, "", MIRRORED, NULL },
 	{ "locale-callee", "setlocale() in the callee, used by the host", locale_of_callee, "ce", ONE_SIDE,
 	  "setlocale() in the host, which both see; or share" },
+	{ "uselocale-host", "uselocale() in the host, used by the callee", thread_locale_of_host, "",
+	  "It is that of the thread, of the worker's as of the host's.", NULL },
+	{ "uselocale-callee", "uselocale() in the callee, used by the host", thread_locale_of_callee, "cse",
+	  "It is that of the worker's thread.", "uselocale() in the host, which both threads have then" },
+	{ "uselocale-stays", "uselocale() in the callee, used by its next calls", thread_locale_stays, "",
+	  STAYS, NULL },
 	{ "locale-stays", "setlocale() in the callee, used by its next calls", locale_stays, "", STAYS,
 	  NULL },
 	{ "tz-host", "`TZ` and tzset() in the host, localtime() in the callee", zone_of_host, "", MIRRORED,

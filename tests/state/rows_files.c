@@ -80,6 +80,13 @@ static void mask_of_callee(struct state *state)
 	note(state, "%o", mode_of("made"));
 }
 
+static void mask_stays(struct state *state)
+{
+	call(state, "int set_mask(int mask)", 077);
+	call(state, "int make_file(const char *path)", at("made"));
+	note(state, "%o", mode_of("made"));
+}
+
 static void mapped_file(struct state *state)
 {
 	long mapped = call(state, "int *map_file(const char *path)", at("a"));
@@ -166,6 +173,8 @@ static const struct row rows[] = {
 	{ "umask-host", "umask() in the host, for files of the callee", mask_of_host, "", MIRRORED, NULL },
 	{ "umask-callee", "umask() in the callee, for files of the host", mask_of_callee, "ce", ONE_SIDE,
 	  "share (`SFFI_SHARE_CWD`), or umask() in the host" },
+	{ "umask-stays", "umask() in the callee, for the files of its next calls", mask_stays, "",
+	  "It stays until the host changes its own.", NULL },
 	{ "mmap", "mmap() of a file, shared", mapped_file, "", KERNELS, NULL },
 	{ "shm", "POSIX shared memory by name", named_memory, "", KERNELS, NULL },
 	{ "sysv-shm", "a System V segment", segments, "", KERNELS, NULL },

@@ -49,6 +49,14 @@ static void group_read(struct state *state)
 	note(state, "%d", call(state, "int group_and_session(int which)", 1) == getsid(0));
 }
 
+/* The host leads its session: in process it can do neither. */
+static void group_and_session(struct state *state)
+{
+	note(state, "%ld", call(state, "int new_group(void)"));
+	note(state, "%ld", call(state, "int new_session(void)"));
+	note(state, "%d", getsid(0) == getpid());
+}
+
 static void name_of_thread(struct state *state)
 {
 	char name[32] = "";
@@ -100,6 +108,9 @@ static const struct row rows[] = {
 	  "call it in the host before the domain is opened", NULL, true },
 	{ "group", "process group and session, asked for", group_read, "", "The worker is in the host's.",
 	  NULL },
+	{ "group-change", "setpgid(), setsid() in the callee", group_and_session, "cse",
+	  "They move the worker, which then gets none of its terminal's signals, and not the host.",
+	  "call them in the host before the domain is opened" },
 	{ "name", "prctl(`PR_SET_NAME`) in the callee", name_of_thread, "cse",
 	  "It names the worker's thread.", "prctl() in the host" },
 	{ "exe", "/proc/self/exe", own_program, "e", "A clone runs the host's program, `safeffi-worker` is "

@@ -50,6 +50,18 @@ static void nice_of_callee(struct state *state)
 	note(state, "%d", getpriority(PRIO_PROCESS, 0) - before);
 }
 
+static void nice_stays(struct state *state)
+{
+	call(state, "int be_nice(int by)", 3);
+	note(state, "%ld", call(state, "int get_priority(void)"));
+}
+
+static void cpus_stay(struct state *state)
+{
+	call(state, "int stay_on_one_cpu(void)");
+	note(state, "%ld", call(state, "int cpu_count(void)"));
+}
+
 static void cpus_of_callee(struct state *state)
 {
 	cpu_set_t set;
@@ -72,8 +84,12 @@ static const struct row rows[] = {
 	{ "nice-host", "setpriority() in the host, seen by the callee", nice_of_host, "", MIRRORED, NULL },
 	{ "nice-callee", "nice() in the callee, seen by the host", nice_of_callee, "cse", ONE_SIDE,
 	  "nice() in the host" },
+	{ "nice-stays", "nice() in the callee, seen by its next calls", nice_stays, "",
+	  "It stays until the host changes its own.", NULL },
 	{ "affinity", "sched_setaffinity() in the callee, seen by the host", cpus_of_callee, "cse",
 	  "It is that of a thread of the worker's.", "call it in the host" },
+	{ "affinity-stays", "sched_setaffinity() in the callee, for its next calls", cpus_stay, "",
+	  "Each host thread has a thread of the worker.", NULL },
 	{ 0 },
 };
 const struct group state_limits = { "Limits", rows };

@@ -124,6 +124,12 @@ static void masks(struct state *state)
 	note(state, "%d", sigismember(&set, SIGUSR1));
 }
 
+static void mask_stays(struct state *state)
+{
+	call(state, "int block_signal(int signal)", SIGUSR1);
+	note(state, "%ld", call(state, "int is_blocked(int signal)", SIGUSR1));
+}
+
 static void broken_pipes(struct state *state)
 {
 	int ends[2];
@@ -173,6 +179,8 @@ static const struct row rows[] = {
 	  "Workers have no part in it.", NULL },
 	{ "mask", "a signal blocked by the callee, seen by the host", masks, "cse",
 	  "The mask is that of the worker's thread.", "block it in the host" },
+	{ "mask-stays", "a signal blocked by the callee, in its next calls", mask_stays, "",
+	  "Each host thread has a thread of the worker.", NULL },
 	{ 0 },
 };
 const struct group state_signals = { "Signals and timers", rows };

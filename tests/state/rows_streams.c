@@ -50,6 +50,18 @@ static void print_in_turns(struct state *state)
 	fflush(stdout);
 }
 
+static void output_is_replaced(struct state *state)
+{
+	be_output(state, open("old", O_RDWR | O_CREAT, 0666));
+	call(state, "int print_and_flush(const char *text)", at("1"));
+	dup2(open("new", O_RDWR | O_CREAT, 0666), 1);
+	call(state, "int print_and_flush(const char *text)", at("2"));
+	note(state, "'%s' '%s'", contents("old"), contents("new"));
+	note(state, "%d", freopen("newer", "w", stdout) != NULL);
+	call(state, "int print_and_flush(const char *text)", at("3"));
+	note(state, "'%s' '%s'", contents("new"), contents("newer"));
+}
+
 static void order_in_a_file(struct state *state)
 {
 	be_output(state, open("out", O_RDWR | O_CREAT | O_APPEND, 0666));
@@ -155,6 +167,9 @@ static const struct row rows[] = {
 	{ "output-end", "what the callee printed, when the domain is closed", lost_in_a_crash, "",
 	  "It was written when its call returned.", NULL },
 	{ "stderr", "the order of what both write to stderr", errors, "", "It has no buffer.", NULL },
+	{ "replaced", "dup2() and freopen() in the host over 0 to 2, used by the callee", output_is_replaced,
+	  "ce", "The worker has what they were when it started.",
+	  "sffi_domain_restart() after it, or share (`SFFI_SHARE_FILES`)" },
 	{ "stdin", "lines of stdin, read in turns from a pipe", input_in_turns, "",
 	  "The worker's stdin takes no more than is asked for; the host's must be unbuffered, too.",
 	  NULL },
