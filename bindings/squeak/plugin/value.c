@@ -23,6 +23,8 @@ static const char *what_is(oop object)
 		return "a String";
 	if (vm->isFloatObject(object))
 		return "a Float";
+	if (is_kind_of(object, vm->classLargePositiveInteger()))
+		return "an Integer";
 	return "this object";
 }
 
@@ -152,7 +154,8 @@ static bool take_pointer(struct value *value, const struct type *type, oop objec
 	}
 	if (is_address(object))
 		return take_address(value, object, mode);
-	if (!vm->isWordsOrBytes(object) || vm->isFloatObject(object))
+	if (!vm->isWordsOrBytes(object) || vm->isFloatObject(object) ||
+	    is_kind_of(object, vm->classLargePositiveInteger()))
 		return refuse(number, type, what_is(object));
 	if (is_string(object) && atom_kind(type->atom) == KIND_character)
 		return take_text(value, object);
