@@ -76,13 +76,31 @@ unsigned domain_mode(const sffi_domain *domain)
 }
 
 /* Callees get no copy of the object memory, nor can write it where the mode says so. */
-static void register_heap(void)
+static sffi_status register_heap(const char **why)
 {
 	void *low;
 	size_t size;
+	sffi_status status;
 
-	if (!has_region && heap_bounds(&low, &size))
-		has_region = sffi_region_add(low, size) == SFFI_OK;
+	if (has_region)
+		return SFFI_OK;
+	*why = "its size is not known";
+	if (!heap_bounds(&low, &size))
+		return SFFI_EINVAL;
+	status = sffi_region_add(low, size);
+	has_region = !status;
+	*why = sffi_error();
+	return status;
+}
+
+/* The other modes promise less, and do without. */
+static bool protect_heap(unsigned mode)
+{
+	const char *why;
+	sffi_status status = register_heap(&why);
+
+	return !status || mode != SFFI_SHIELDED ||
+	       fail(status, "the object memory cannot be shielded: %s", why);
 }
 
 sffi_domain *domain_of(unsigned mode)
@@ -96,7 +114,8 @@ sffi_domain *domain_of(unsigned mode)
 	}
 	if (domains[mode])
 		return domains[mode];
-	register_heap();
+	if (!protect_heap(mode))
+		return NULL;
 	sffi_options_init(&options);
 	options.mode = mode;
 	options.timeout_ms = default_timeout;
