@@ -54,6 +54,11 @@ unsigned domain_default_mode(void)
 	return environment ? environment : SFFI_ISOLATED;
 }
 
+unsigned domain_default_timeout(void)
+{
+	return default_timeout;
+}
+
 uint32_t domain_epoch(void)
 {
 	/* Not one that a saved image remembers. */

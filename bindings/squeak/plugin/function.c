@@ -180,8 +180,10 @@ static struct function *by_address(oop object)
 			 false)) {
 		status = sffi_function_at(&function->handle, domain_of(mode),
 					  (void *)(uintptr_t)address, function->signature.text);
-		if (!status)
+		if (!status) {
+			sffi_function_set_timeout(function->handle, domain_default_timeout());
 			return function;
+		}
 		fail_sffi(status);
 	}
 	destroy(function);

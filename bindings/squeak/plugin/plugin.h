@@ -90,6 +90,7 @@ bool address_of(oop, uint64_t *address, unsigned *mode);
 bool address_for(oop, unsigned mode, uint64_t *address);
 oop make_callback_handle(uint32_t index);
 bool address_is_heap(uint64_t address);
+bool range_meets_heap(uint64_t address, uint64_t size);
 /* heap_size: as the image is told by the virtual machine. */
 void address_session(unsigned previous, uint64_t heap_size);
 unsigned address_this_session(void);
