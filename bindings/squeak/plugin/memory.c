@@ -36,7 +36,7 @@ static bool in_callee(oop object, int64_t offset, void *bytes, size_t size, bool
 	if (!address)
 		return fail(SFFI_EADDRESS, "the address is NULL");
 	address += (uint64_t)offset;
-	if (address_is_heap(address) || address_is_heap(address + size))
+	if (range_meets_heap(address, size))
 		return fail(SFFI_EADDRESS, "%#llx lies in the object memory", (unsigned long long)address);
 	if (!(domain = domain_of(mode)))
 		return false;
@@ -224,6 +224,14 @@ PRIMITIVE int primitiveAllocate(void)
 	return vm->popthenPush(2, make_address((uintptr_t)address, mode));
 }
 
+/* Two bytes are read only if one block has both. */
+static bool is_inside_block(sffi_domain *owner, uint64_t address)
+{
+	char bytes[2];
+
+	return sffi_read(owner, bytes, (void *)(uintptr_t)(address - 1), sizeof bytes) == SFFI_OK;
+}
+
 /* free: address. True: it was memory of allocate:. False: it is the callee's, for the callee's own
  * free(). */
 PRIMITIVE int primitiveFree(void)
@@ -249,6 +257,9 @@ PRIMITIVE int primitiveFree(void)
 			return owner ? fail_sffi(status) :
 				       fail(status, "%#llx is of a domain that is closed",
 					    (unsigned long long)number);
+		if (is_inside_block(owner, number))
+			return fail(SFFI_EADDRESS, "%#llx is in the middle of a block of allocate:",
+				    (unsigned long long)number);
 		sffi_free(owner, address);
 		return vm->popthenPush(2, vm->trueObject());
 	case SFFI_OWNER_STALE:

@@ -107,9 +107,14 @@ bool heap_bounds(void **low, size_t *size)
 	return heap_end > heap_low;
 }
 
+bool range_meets_heap(uint64_t address, uint64_t size)
+{
+	return address < heap_end && address + size > heap_low;
+}
+
 bool address_is_heap(uint64_t address)
 {
-	return address >= heap_low && address < heap_end;
+	return range_meets_heap(address, 1);
 }
 
 static oop make_kept(uint64_t address, unsigned mode)

@@ -102,6 +102,7 @@ bool take_integer(oop, int64_t *);
 /* ---- domain.c: modes, libraries ------------------------------------------------------------ */
 
 unsigned domain_default_mode(void);
+unsigned domain_default_timeout(void);
 /* NULL: cannot be opened, it has left an outcome. */
 sffi_domain *domain_of(unsigned mode);
 sffi_domain *domain_if_open(unsigned mode);

@@ -174,6 +174,8 @@ static bool read_structure(struct value *value, oop address, size_t size)
 
 	if (!address_of(address, &number, &mode) || !(domain = domain_of(mode)))
 		return false;
+	if (range_meets_heap(number, size))
+		return fail(SFFI_EADDRESS, "%#llx lies in the object memory", (unsigned long long)number);
 	status = sffi_read(domain, value->copy, (void *)(uintptr_t)number, size);
 	return !status || fail_sffi(status);
 }
