@@ -204,6 +204,14 @@ sffi_status domain_library(const char *name, sffi_library **handle, unsigned *mo
 	return status;
 }
 
+sffi_status domain_global(unsigned mode, const char *library_name, const char *name, void **address)
+{
+	struct library *library = find(library_name, mode);
+	sffi_status status = library ? SFFI_OK : open_library(library_name, mode, &library);
+
+	return status ? status : sffi_global(library->handle, name, address);
+}
+
 static void close_libraries(unsigned mode)
 {
 	struct library **link = &libraries, *library;

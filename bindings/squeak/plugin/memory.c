@@ -232,8 +232,23 @@ static bool is_inside_block(sffi_domain *owner, uint64_t address)
 	return sffi_read(owner, bytes, (void *)(uintptr_t)(address - 1), sizeof bytes) == SFFI_OK;
 }
 
-/* free: address. True: it was memory of allocate:. False: it is the callee's, for the callee's own
- * free(). */
+/* The address of free() where callees of that mode have it. */
+static int answer_free(unsigned mode)
+{
+	void *address;
+	sffi_status status;
+
+	if (!domain_of(mode))
+		return 0;
+	status = domain_global(mode, "libc.so.6", "free", &address);
+
+	if (status)
+		return fail_sffi(status);
+	return vm->popthenPush(2, make_address((uintptr_t)address, mode));
+}
+
+/* free: address. True: it was memory of allocate:. Else it is the callee's, for its own free(),
+ * whose address is answered. */
 PRIMITIVE int primitiveFree(void)
 {
 	uint64_t number;
@@ -266,7 +281,7 @@ PRIMITIVE int primitiveFree(void)
 		return fail(SFFI_ESTALE, "%#llx belongs to a worker that is gone, and its memory with it",
 			    (unsigned long long)number);
 	default:
-		return vm->popthenPush(2, vm->falseObject());
+		return answer_free(mode);
 	}
 }
 

@@ -109,6 +109,8 @@ sffi_domain *domain_if_open(unsigned mode);
 unsigned domain_mode(const sffi_domain *);
 /* Opens the library where the image wants it. */
 sffi_status domain_library(const char *name, sffi_library **, unsigned *mode, unsigned *timeout);
+/* The domain is open. */
+sffi_status domain_global(unsigned mode, const char *library, const char *name, void **address);
 uint32_t domain_epoch(void); /* another one whenever functions are to be looked up again */
 void domain_close_all(void);
 
