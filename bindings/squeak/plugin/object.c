@@ -2,6 +2,7 @@
 /* Objects of the image: strings, integers, addresses. */
 #include "plugin.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,14 +83,25 @@ unsigned address_this_session(void)
 	return session;
 }
 
-/* The object memory begins with nil. The mapping that it lies in tells nothing: the kernel has
- * made one of it and of what lies beside it. */
+/* How far it may still grow, where it is: a function of the virtual machine's, or 0. */
+static uint64_t room_to_grow(void)
+{
+	int (*left)(int with_swap) = (int (*)(int))dlsym(RTLD_DEFAULT, "sqMemoryExtraBytesLeft");
+	int bytes = left ? left(1) : 0;
+
+	return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
+/* The object memory begins with nil. The virtual machine has mapped all that it may become, at
+ * its start; the mapping itself tells nothing: the kernel has made one of it and of what lies
+ * beside it. */
 static void find_heap(uint64_t size)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
 	heap_low = (uintptr_t)vm->firstIndexableField(vm->nilObject()) & ~(page - 1);
-	heap_end = (heap_low + size) & ~(page - 1);
+	/* 0: the image does not say. */
+	heap_end = size ? (heap_low + size + room_to_grow()) & ~(page - 1) : heap_low;
 }
 
 /* Never the one that the image was saved in. */

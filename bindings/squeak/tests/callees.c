@@ -130,6 +130,11 @@ int32_t crash(int32_t *where)
 	return *where = 1;
 }
 
+int32_t poke_at(uint64_t address)
+{
+	return *(volatile unsigned char *)(uintptr_t)address = 1;
+}
+
 void *the_abort(void)
 {
 	abort();
