@@ -240,7 +240,7 @@ static int answer_free(unsigned mode)
 
 	if (!domain_of(mode))
 		return 0;
-	status = domain_global(mode, "libc.so.6", "free", &address);
+	status = domain_global(mode, "", "free", &address);
 
 	if (status)
 		return fail_sffi(status);
