@@ -145,7 +145,8 @@ SFFI_API uint64_t sffi_domain_generation(const sffi_domain *);
  * that is unmapped or protected otherwise is to be removed first. All domains, those made
  * before too. A call for which the kernel refuses the protection fails with SFFI_ESYSTEM.
  * SFFI_EINVAL: the range is not mapped memory, or (remove) no region begins there. SFFI_ENOMEM.
- * SFFI_ESYSTEM: there is no room for its mappings. */
+ * SFFI_ESYSTEM: there is no room for its mappings, or (remove) for those of another region that shares
+ * pages with it: that has lost its shield then. */
 SFFI_API sffi_status sffi_region_add(void *address, size_t size);
 SFFI_API sffi_status sffi_region_remove(void *address);
 

@@ -148,31 +148,35 @@ sffi_status sffi_region_add(void *address, size_t size)
 	return status;
 }
 
-/* Others may share pages with it. */
-static void uncover(const struct region *gone)
+/* Others may share pages with it: they are not to lose their shield without a word. */
+static sffi_status uncover(const struct region *gone)
 {
+	sffi_status status = SFFI_OK;
+
 	if (gone->high <= gone->low)
-		return;
+		return SFFI_OK;
 	sffi__shield_uncover(gone->low, gone->high);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !status; i++)
 		if (regions[i].low < gone->high && regions[i].high > gone->low)
-			sffi__shield_cover(regions[i].low, regions[i].high);
+			status = sffi__shield_cover(regions[i].low, regions[i].high);
+	return status;
 }
 
 sffi_status sffi_region_remove(void *address)
 {
 	struct region gone;
 	sffi_status status;
+	size_t i = 0;
 
 	pthread_mutex_lock(&lock);
-	status = sffi__fail(SFFI_EINVAL, "no region begins at %p", address);
-	for (size_t i = 0; i < count && status; i++) {
-		if (regions[i].address != address)
-			continue;
+	while (i < count && regions[i].address != address)
+		i++;
+	if (i < count) {
 		gone = regions[i];
 		regions[i] = regions[--count];
-		uncover(&gone);
-		status = SFFI_OK;
+		status = uncover(&gone);
+	} else {
+		status = sffi__fail(SFFI_EINVAL, "no region begins at %p", address);
 	}
 	pthread_mutex_unlock(&lock);
 	return status;
