@@ -11,7 +11,7 @@
 #include "inside/interrupt.h"
 #include "inside/poison.h"
 #include "inside/proof.h"
-#include "inside/rebind.h"
+#include "inside/handlers.h"
 #include "inside/unwound.h"
 #include "os/os.h"
 
@@ -295,7 +295,7 @@ void sffi__guard_check(void)
 	for (size_t i = 0; i < COUNT(fault_signals); i++)
 		put_right(fault_signals[i]);
 	pthread_mutex_unlock(&host_lock);
-	sffi__rebind_sigaction();
+	sffi__handlers_keep();
 }
 
 static pthread_once_t open_once = PTHREAD_ONCE_INIT;
@@ -312,7 +312,7 @@ static void open_guard(void)
 	if (!open_status)
 		open_status = sffi__prove_guard();
 	if (!open_status) {
-		sffi__rebind_sigaction();
+		sffi__handlers_keep();
 		sffi__exit_watch();
 	} else {
 		snprintf(open_sentence, sizeof open_sentence, "%s", sffi_error());

@@ -2,7 +2,7 @@
 /*
  * The host's handlers for faults of callees in its own process. A fault of a callee that runs
  * on a fiber ends its call (FIBER_FAULTED); every other one is the host's own, and goes to the
- * handler that the host has, whether it installed that before or after: see rebind.h.
+ * handler that the host has, whether it installed that before or after: see handlers.h.
  */
 #ifndef SFFI_GUARD_H
 #define SFFI_GUARD_H
@@ -27,7 +27,7 @@ typedef bool guard_repair(int signal, siginfo_t *, void *context);
 /* At most a few, each once a process, before any call needs it. */
 void sffi__guard_add_repair(guard_repair *);
 
-/* ---- between guard.c and rebind.c -------------------------------------------------------- */
+/* ---- between guard.c and handlers.c ------------------------------------------------------ */
 
 /* Whether the signal's handler is ours: what others install for it is kept for them. */
 bool sffi__guard_owns(int signal);

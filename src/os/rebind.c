@@ -1,64 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "inside/rebind.h"
+#include "os/rebind.h"
 
-#include "inside/guard.h"
-#include "os/os.h"
-#include "worker/worker.h"
-
-#include <dlfcn.h>
-#include <errno.h>
 #include <link.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/* ---- what they call instead ---------------------------------------------------------- */
-
-/* In a worker, which is a clone, handlers are the worker's own affair. */
-static bool is_kept(int signal)
+void *sffi__rebinding_function(const struct rebinding *rebinding, const char *name)
 {
-	return !sffi__worker.control && signal > 0 && signal < NSIG && sffi__guard_owns(signal);
+	for (size_t i = 0; i < rebinding->count; i++)
+		if (!strcmp(name, rebinding->replacements[i].name))
+			return rebinding->replacements[i].function;
+	return NULL;
 }
-
-static int kept_sigaction(int signal, const struct sigaction *action, struct sigaction *former)
-{
-	return is_kept(signal) ? sffi__guard_sigaction(signal, action, former)
-			       : sigaction(signal, action, former);
-}
-
-static sighandler_t install(int signal, sighandler_t handler, int flags)
-{
-	struct sigaction action = { .sa_handler = handler, .sa_flags = flags }, former;
-
-	if (kept_sigaction(signal, &action, &former))
-		return SIG_ERR;
-	return former.sa_handler;
-}
-
-static sighandler_t kept_signal(int number, sighandler_t handler)
-{
-	return is_kept(number) ? install(number, handler, SA_RESTART) : signal(number, handler);
-}
-
-static sighandler_t kept_sysv_signal(int number, sighandler_t handler)
-{
-	return is_kept(number) ? install(number, handler, SA_RESETHAND | SA_NODEFER)
-			       : sysv_signal(number, handler);
-}
-
-static const struct replacement {
-	const char *name;
-	void *function;
-} replacements[] = {
-	{ "sigaction", (void *)kept_sigaction },    { "__sigaction", (void *)kept_sigaction },
-	{ "signal", (void *)kept_signal },	    { "bsd_signal", (void *)kept_signal },
-	{ "ssignal", (void *)kept_signal },	    { "sysv_signal", (void *)kept_sysv_signal },
-	{ "__sysv_signal", (void *)kept_sysv_signal },
-};
-
-/* ---- in an object's tables -------------------------------------------------------------- */
 
 struct object {
+	const struct rebinding *rebinding;
 	ElfW(Addr) base;
 	uintptr_t relro_low, relro_high; /* read-only since it was relocated */
 	const ElfW(Sym) *symbols;
@@ -67,15 +23,13 @@ struct object {
 
 static const void *function_for(const struct object *object, const ElfW(Rela) *entry)
 {
-	const char *name = object->strings + object->symbols[ELF64_R_SYM(entry->r_info)].st_name;
+	const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(entry->r_info)];
+	const char *name = object->strings + symbol->st_name;
 
-	/* Nearly all have other names. */
-	if (*name != 's' && *name != '_' && *name != 'b')
+	/* A function of its own that has such a name is none of the C library's. */
+	if (symbol->st_shndx != SHN_UNDEF)
 		return NULL;
-	for (size_t i = 0; i < sizeof replacements / sizeof *replacements; i++)
-		if (!strcmp(name, replacements[i].name))
-			return replacements[i].function;
-	return NULL;
+	return sffi__rebinding_function(object->rebinding, name);
 }
 
 static void set(const struct object *object, void **place, const void *function)
@@ -117,6 +71,7 @@ static void rebind_dynamic(struct object *object, const ElfW(Dyn) *dynamic)
 {
 	const ElfW(Rela) *jumps = NULL, *others = NULL;
 	size_t jumps_size = 0, others_size = 0;
+	size_t relative = 0; /* come first, and name nothing */
 	bool is_rela = true;
 
 	for (; dynamic->d_tag != DT_NULL; dynamic++) {
@@ -127,17 +82,19 @@ static void rebind_dynamic(struct object *object, const ElfW(Dyn) *dynamic)
 		case DT_PLTRELSZ: jumps_size = dynamic->d_un.d_val; break;
 		case DT_RELA: others = (void *)dynamic->d_un.d_ptr; break;
 		case DT_RELASZ: others_size = dynamic->d_un.d_val; break;
+		case DT_RELACOUNT: relative = dynamic->d_un.d_val; break;
 		case DT_PLTREL: is_rela = dynamic->d_un.d_val == DT_RELA; break;
 		}
 	}
 	if (!object->symbols || !object->strings || !is_rela)
 		return;
 	rebind_table(object, jumps, jumps_size);
-	rebind_table(object, others, others_size);
+	if (others && relative <= others_size / sizeof *others)
+		rebind_table(object, others + relative, others_size - relative * sizeof *others);
 }
 
 /* The C library, the loader and this library call the real ones. */
-static bool is_exempt(const char *path)
+bool sffi__rebind_is_exempt(const char *path)
 {
 	static const char *const names[] = { "libc.so.6", "ld-linux", "linux-vdso", "libsafeffi.so",
 					     "libasan.so", "libubsan.so", "libtsan.so" };
@@ -150,12 +107,38 @@ static bool is_exempt(const char *path)
 	return false;
 }
 
+/* The replacements call the real functions; in a program that has this code in itself, from there. */
+static bool is_ours(const struct dl_phdr_info *info)
+{
+	uintptr_t here = (uintptr_t)is_ours - info->dlpi_addr;
+
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+		if (header->p_type == PT_LOAD && here - header->p_vaddr < header->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+struct walk {
+	struct rebinding *rebinding;
+	size_t count;
+};
+
 static int rebind_object(struct dl_phdr_info *info, size_t size, void *data)
 {
-	struct object object = { .base = info->dlpi_addr };
+	struct walk *walk = data;
+	struct object object = { .rebinding = walk->rebinding, .base = info->dlpi_addr };
 	const ElfW(Dyn) *dynamic = NULL;
 
-	(void)size, (void)data;
+	(void)size;
+	/* In the order in which they were loaded; after an unloading they have other places. */
+	if (walk->rebinding->unloaded != info->dlpi_subs)
+		walk->rebinding->seen = 0;
+	walk->rebinding->unloaded = info->dlpi_subs;
+	if (walk->count++ < walk->rebinding->seen)
+		return 0;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
 
@@ -166,12 +149,15 @@ static int rebind_object(struct dl_phdr_info *info, size_t size, void *data)
 			object.relro_high = object.relro_low + header->p_memsz;
 		}
 	}
-	if (dynamic && !is_exempt(info->dlpi_name))
+	if (dynamic && !is_ours(info) && !sffi__rebind_is_exempt(info->dlpi_name))
 		rebind_dynamic(&object, dynamic);
 	return 0;
 }
 
-void sffi__rebind_sigaction(void)
+void sffi__rebind(struct rebinding *rebinding)
 {
-	dl_iterate_phdr(rebind_object, NULL);
+	struct walk walk = { .rebinding = rebinding };
+
+	dl_iterate_phdr(rebind_object, &walk);
+	rebinding->seen = walk.count;
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Functions of the C library that others are to call in another way: the places through which
+ * the loaded objects call them (the entries of their global offset tables: gABI, Procedure
+ * Linkage Table) are led to replacements. A call costs nothing by that. What calls the kernel
+ * itself, or the C library from within, is not led anywhere.
+ */
+#ifndef SFFI_REBIND_H
+#define SFFI_REBIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct rebinding {
+	const struct replacement {
+		const char *name;
+		void *function;
+	} *replacements;
+	size_t count;
+	size_t seen;                 /* objects that were rebound; 0: none yet */
+	unsigned long long unloaded; /* when it was so */
+};
+
+/* In all objects that were loaded since the last time, but for those that are exempt. Not
+ * async-signal-safe. */
+void sffi__rebind(struct rebinding *);
+/* The replacement of that name, or NULL. */
+void *sffi__rebinding_function(const struct rebinding *, const char *name);
+/* The C library, the loader and this library call the real ones. */
+bool sffi__rebind_is_exempt(const char *path);
+
+#endif
