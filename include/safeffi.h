@@ -89,10 +89,10 @@ typedef enum {
 	SFFI_ON_FAULT_HOLD     /* as RESTART; the faulted worker stays, stopped, for a debugger */
 } sffi_on_fault;
 
-/* What a worker shares with the host. With either, what a callee changes of environment and
- * locale is the host's too when its call returns. Sharing gives away part of the promise: a
- * callee can then close the host's descriptors or change its directory. Only one
- * worker of the program may share at a time (a second one: SFFI_EINVAL). */
+/* What a worker shares with the host. With either, what a callee changes of environment,
+ * locale, limits, priority and processors is the host's too when its call returns. Sharing gives
+ * away part of the promise: a callee can then close the host's descriptors or change its
+ * directory. Only one worker of the program may share at a time (a second one: SFFI_EINVAL). */
 enum { SFFI_SHARE_FILES = 1, SFFI_SHARE_CWD = 2, SFFI_SHARE_ALL = 3 };
 
 typedef struct {
@@ -207,10 +207,11 @@ typedef struct {
 /* Calls the function with arguments of the C types as declared; the result, of the
  * declared type, is stored at *result (may be NULL). A string result is valid until
  * this thread's next call in the domain. Nothing is written to the host's memory
- * unless the call returns SFFI_OK.
+ * unless the call returns SFFI_OK, or SFFI_ENOTSUP after the call: a callee has made its
+ * worker another user than the host, or given it another root directory.
  * SFFI_EFAULT, SFFI_ETIMEOUT, SFFI_ECANCELED, SFFI_ECOLLATERAL: see sffi_last_fault();
  * SFFI_ETYPE, SFFI_EADDRESS, SFFI_ESTALE: an argument was refused, nothing was called;
- * SFFI_ECLOSED; SFFI_ENOSYM: no longer there in a new worker; SFFI_ENOMEM. */
+ * SFFI_ECLOSED; SFFI_ENOSYM: no longer there in a new worker; SFFI_ENOMEM; SFFI_ENOTSUP. */
 SFFI_API sffi_status sffi_call(sffi_function *, void *result, ...);
 /* The same, with the addresses of the argument values: of the types as declared, also those
  * that are promoted on their way, after `...`. */

@@ -315,8 +315,6 @@ sffi_fault *sffi__fault_capture(struct peer *peer, enum lane_outcome outcome,
 			from_wait_status(fault, peer);
 	}
 	copy_process(fault, peer);
-	if (peer->share & SFFI_SHARE_FILES)
-		sffi__table_left(peer->table, fault);
 	return fault;
 }
 

@@ -34,10 +34,16 @@ struct fault_buffer {
 	size_t size;
 };
 
-/* Open in the host since the worker was made, which shared its table. */
+/* What is not as it was in the host when the worker was made, which shared its table. */
 struct fault_descriptor {
 	int number;
-	char target[256]; /* what /proc/self/fd says, cut */
+	enum fault_descriptor_state {
+		DESCRIPTOR_OPEN,   /* since then, by the callee or the host; still */
+		DESCRIPTOR_CLOSED, /* the callee had opened it; closed with the worker */
+		DESCRIPTOR_GONE,   /* was open then: closed by the callee or the host */
+		DESCRIPTOR_STATES
+	} state;
+	char target[256]; /* what /proc/self/fd says, cut; of what is gone "" */
 };
 enum { FAULT_DESCRIPTORS_MAX = 32 };
 
@@ -67,6 +73,7 @@ struct sffi_fault {
 	size_t buffer_count;
 	struct fault_descriptor *descriptors; /* owned */
 	size_t descriptor_count; /* more than FAULT_DESCRIPTORS_MAX are counted only */
+	size_t own_lost, own_regained; /* SafeFFI's own descriptors that were closed; open again */
 	uintptr_t stack_guard, stack_low, stack_high; /* the callee's; 0: unknown */
 	uintptr_t zone_low, zone_high;   /* the worker's zone */
 	uintptr_t arena_low, arena_high;

@@ -71,21 +71,54 @@ static void print_what(FILE *out, const sffi_fault *fault)
 		fprintf(out, "  cause    %s\n", hint);
 }
 
-static void print_descriptors(FILE *out, const sffi_fault *fault)
+static size_t in_state(const sffi_fault *fault, enum fault_descriptor_state state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fault->descriptor_count && i < FAULT_DESCRIPTORS_MAX; i++)
+		count += fault->descriptors[i].state == state;
+	return count;
+}
+
+static void print_state(FILE *out, const sffi_fault *fault, enum fault_descriptor_state state,
+			const char *title)
 {
 	enum { SHOWN = 8 };
-	size_t count = fault->descriptor_count;
+	size_t count = in_state(fault, state), shown = 0;
 
 	if (!count)
 		return;
-	fputs("  open     since the worker started, by the callee or the host: ", out);
-	for (size_t i = 0; i < count && i < SHOWN; i++) {
-		fprintf(out, "%s%d -> ", i ? ", " : "", fault->descriptors[i].number);
-		print_clean(out, fault->descriptors[i].target);
+	fputs(title, out);
+	for (size_t i = 0; i < fault->descriptor_count && i < FAULT_DESCRIPTORS_MAX; i++) {
+		const struct fault_descriptor *descriptor = &fault->descriptors[i];
+
+		if (descriptor->state != state || shown == SHOWN)
+			continue;
+		fprintf(out, "%s%d", shown++ ? ", " : "", descriptor->number);
+		if (descriptor->target[0])
+			fputs(" -> ", out);
+		print_clean(out, descriptor->target);
 	}
-	if (count > SHOWN)
-		fprintf(out, ", and %zu more", count - SHOWN);
+	if (count > shown)
+		fprintf(out, ", and %zu more", count - shown);
 	fputc('\n', out);
+}
+
+static void print_descriptors(FILE *out, const sffi_fault *fault)
+{
+	print_state(out, fault, DESCRIPTOR_CLOSED,
+		    "  closed   opened by the callee, closed with its worker: ");
+	print_state(out, fault, DESCRIPTOR_OPEN,
+		    "  open     since the worker started, by the callee or the host: ");
+	print_state(out, fault, DESCRIPTOR_GONE,
+		    "  gone     closed since the worker started, by the callee or the host: ");
+	if (fault->descriptor_count > FAULT_DESCRIPTORS_MAX)
+		fprintf(out, "  more     %zu further descriptors are not as they were\n",
+			fault->descriptor_count - FAULT_DESCRIPTORS_MAX);
+	if (fault->own_lost)
+		fprintf(out, "  lost     %zu descriptors of SafeFFI's own, closed by a callee; %s\n",
+			fault->own_lost, fault->own_regained == fault->own_lost
+				? "they are open again" : "not all of them could be opened again");
 }
 
 static void print_call(FILE *out, const sffi_fault *fault)

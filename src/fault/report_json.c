@@ -23,8 +23,10 @@
  *   arguments     [{parameter, name, address, host_address, size}]: as the callee saw them
  *   pid, tid, generation, held
  *   inside        true: the callee ran in the host's own process
- *   descriptors   [{number, target}]: open in the host since the worker started, that shared
- *                 its descriptors; the callee's, or the host's own
+ *   descriptors   [{number, target, state}]: what changed in the host since the worker started
+ *                 that shared its descriptors: "open" (the callee's, or the host's own), "closed"
+ *                 (the callee's, with its worker), "gone" (was open then)
+ *   own_descriptors {lost, regained}: of SafeFFI's, how many a callee had closed
  *   note          a further sentence
  */
 #include "error.h"
@@ -154,12 +156,16 @@ static json_t *argument_array(const sffi_fault *fault)
 
 static json_t *descriptor_array(const sffi_fault *fault)
 {
+	static const char *const states[DESCRIPTOR_STATES] = { "open", "closed", "gone" };
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < fault->descriptor_count && i < FAULT_DESCRIPTORS_MAX; i++)
-		json_array_append_new(array, json_pack("{s:i, s:o}", "number", fault->descriptors[i].number,
-						       "target",
-						       text_or_null(fault->descriptors[i].target)));
+	for (size_t i = 0; i < fault->descriptor_count && i < FAULT_DESCRIPTORS_MAX; i++) {
+		const struct fault_descriptor *descriptor = &fault->descriptors[i];
+
+		json_array_append_new(array, json_pack("{s:i, s:o, s:s}", "number", descriptor->number,
+						       "target", text_or_null(descriptor->target),
+						       "state", states[descriptor->state]));
+	}
 	return array;
 }
 
@@ -211,6 +217,9 @@ static void set_where(json_t *report, const sffi_fault *fault)
 	json_object_set_new(report, "generation", json_integer((json_int_t)fault->generation));
 	json_object_set_new(report, "held", json_boolean(fault->held));
 	json_object_set_new(report, "descriptors", descriptor_array(fault));
+	json_object_set_new(report, "own_descriptors",
+			    json_pack("{s:I, s:I}", "lost", (json_int_t)fault->own_lost, "regained",
+				      (json_int_t)fault->own_regained));
 	json_object_set_new(report, "note", text_or_null(fault->note));
 }
 

@@ -103,8 +103,10 @@ enum {
 	LANE_SLOT_SIZE = 16384,
 	LANE_STACK_WORDS = (LANE_SLOT_SIZE - sizeof(struct lane_slot)) / 8,
 	CONTROL_SIZE = 4096,
-	WORKER_LIBRARIES_SIZE = 60 * 1024,
-	WORKER_SHARED_SIZE = CONTROL_SIZE + WORKER_LIBRARIES_SIZE + LANES_MAX * LANE_SLOT_SIZE,
+	OPENED_SIZE = 16 * 1024, /* for 1024 numbers, the usual limit */
+	WORKER_LIBRARIES_SIZE = 44 * 1024,
+	WORKER_SHARED_SIZE = CONTROL_SIZE + OPENED_SIZE + WORKER_LIBRARIES_SIZE +
+			     LANES_MAX * LANE_SLOT_SIZE,
 };
 _Static_assert(offsetof(struct lane_reply, result) + RESULT_HEAD <= 64, "a reply is one cache line");
 
@@ -130,23 +132,48 @@ struct worker_control {
 	 * one. A host thread that waits is woken to look; it does not wait on this, which would
 	 * be one word more in every call's wait. */
 	_Alignas(64) _Atomic uint64_t guests;
-	_Atomic uint32_t changed; /* by a callee that shares: environment or locale */
+	_Atomic uint32_t changed; /* by a callee: bits of enum worker_change */
 	_Alignas(64) _Atomic uint32_t faulted; /* 1: fault holds */
 	struct fault_record fault;
 };
 _Static_assert(sizeof(struct worker_control) <= CONTROL_SIZE, "the control page is one page");
 
+/* What the host is to look at when a call has returned. */
+enum worker_change {
+	CHANGED_IDENTITY = 1,    /* user, groups */
+	CHANGED_ROOT = 2,        /* directory */
+	/* Where the worker shares: */
+	CHANGED_ENVIRONMENT = 4, /* or locale */
+	CHANGED_LIMITS = 8,      /* or priority */
+	CHANGED_PROCESSORS = 16, /* of the calling thread */
+	/* Where it shares descriptors: */
+	CHANGED_OPENED = 32,     /* something was opened: struct opened_file */
+	CHANGED_CLOSED = 64,     /* something was closed that it had not opened */
+};
+
+/* A descriptor that the callee has opened in a table that it shares with the host, by number. */
+struct opened_file {
+	uint64_t device;
+	_Atomic uint64_t inode; /* 0: none */
+};
+enum { OPENED_MAX = OPENED_SIZE / sizeof(struct opened_file) };
+
 enum worker_ready { WORKER_STARTING, WORKER_READY, WORKER_LIBRARY_FAILED };
 
 static inline struct lane_slot *worker_slot(const struct worker_control *control, unsigned lane)
 {
-	return (struct lane_slot *)((char *)control + CONTROL_SIZE + WORKER_LIBRARIES_SIZE +
-				    (size_t)lane * LANE_SLOT_SIZE);
+	return (struct lane_slot *)((char *)control + CONTROL_SIZE + OPENED_SIZE +
+				    WORKER_LIBRARIES_SIZE + (size_t)lane * LANE_SLOT_SIZE);
+}
+
+static inline struct opened_file *worker_opened(const struct worker_control *control)
+{
+	return (struct opened_file *)((char *)control + CONTROL_SIZE);
 }
 
 static inline char *worker_library_names(const struct worker_control *control)
 {
-	return (char *)control + CONTROL_SIZE;
+	return (char *)control + CONTROL_SIZE + OPENED_SIZE;
 }
 
 #endif

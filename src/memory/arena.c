@@ -93,9 +93,9 @@ void sffi__arena_free(struct arena *arena)
 	free(arena);
 }
 
-int sffi__arena_fd(const struct arena *arena)
+int sffi__arena_fd(struct arena *arena)
 {
-	return arena->fd;
+	return sffi__own_regain(&arena->fd) ? arena->fd : -1;
 }
 
 uintptr_t sffi__arena_low(const struct arena *arena)

@@ -10,7 +10,7 @@ struct arena;
 
 sffi_status sffi__arena_new(struct arena **, sffi_domain *);
 void sffi__arena_free(struct arena *);
-int sffi__arena_fd(const struct arena *);
+int sffi__arena_fd(struct arena *);
 uintptr_t sffi__arena_low(const struct arena *);
 size_t sffi__arena_size(const struct arena *);
 /* Nothing beyond was ever given out. */

@@ -419,12 +419,12 @@ static sffi_status add_lent(sffi_domain *domain, const struct lent *lent)
 
 /* From a handler: the lane's own thread maps it, since the turn at it may be this thread's, and the
  * callee waits for the handler anyway. */
-static sffi_status map_below(struct lane *lane, const struct lent *lent)
+static sffi_status map_below(struct lane *lane, struct lent *lent)
 {
 	uint64_t argument[4] = { lent->low, lent->size, lent->offset }, result[2] = { 0 };
 	struct carry carry = sffi__carry_begin(lane);
 	char byte = 0;
-	int error = sffi__own_is(carry.peer->carry) && sffi__own_is(lent->fd)
+	int error = sffi__own_regain(&carry.peer->carry) && sffi__own_regain(&lent->fd)
 			    ? sffi__os_send(carry.peer->carry, &byte, 1, &lent->fd, 1) : -EBADF;
 	sffi_status status = error ? sffi__fail_system(error, "send lent memory to the worker")
 				   : sffi__isolated_operate(lane, LANE_MAP, argument, result,
@@ -436,7 +436,7 @@ static sffi_status map_below(struct lane *lane, const struct lent *lent)
 	return status;
 }
 
-static sffi_status map_lent(struct lane *lane, const struct lent *lent)
+static sffi_status map_lent(struct lane *lane, struct lent *lent)
 {
 	if (lane->work.depth)
 		return map_below(lane, lent);
@@ -457,7 +457,7 @@ static sffi_status isolated_lend(sffi_domain *to, sffi_domain *from, uintptr_t l
 	if (lane->peer->carry < 0)
 		return sffi__fail(SFFI_ENOTSUP, "memory cannot be lent to a domain that shares "
 						"descriptors with the host");
-	if (!sffi__own_is(sffi__arena_fd(from->arena)))
+	if (sffi__arena_fd(from->arena) < 0)
 		return sffi__fail(SFFI_ESYSTEM, OWN_LOST "no memory of this domain can be lent any more");
 	lent.fd = sffi__own_note(fcntl(sffi__arena_fd(from->arena), F_DUPFD_CLOEXEC, 3));
 	if (lent.fd < 0)

@@ -216,6 +216,8 @@ static sffi_status run(struct batch *batch)
 		status = prepare(batch);
 	if (!status)
 		status = cross(batch);
+	if (!status && mirror_back_is_due(batch->lane))
+		status = batch->calls[batch->count - 1].status = sffi__mirror_back(batch->lane);
 	for (size_t i = 0; i < batch->marshalled_count; i++)
 		if (!batch->calls[i].function->marshal->is_plain)
 			sffi__marshal_end(&batch->marshals[i]);
@@ -241,6 +243,9 @@ sffi_status sffi__isolated_batch(sffi_batch *calls, size_t count)
 {
 	struct batch batch = { .calls = calls, .count = count };
 
+	/* What each call has changed is the host's before the next one. */
+	if (calls[0].function->domain->options.share)
+		return one_by_one(calls, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct marshal_plan *plan = calls[i].function->marshal;
 

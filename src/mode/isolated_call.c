@@ -224,7 +224,9 @@ sffi_status sffi__call_finish(struct call *call, void *result)
 				       call->memory.memory);
 	sffi__call_drop_carried(call);
 	if (!status && mirror_back_is_due(call->lane))
-		sffi__mirror_back(call->lane);
+		status = sffi__mirror_back(call->lane);
+	if (atomic_load_explicit(&call->lane->peer->opened.any, memory_order_relaxed))
+		sffi__call_note_given(call);
 	return status;
 }
 

@@ -7,6 +7,7 @@
 #include "os/os.h"
 #include "worker/orders.h"
 #include "worker/own.h"
+#include "worker/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,7 @@ sffi_status sffi__call_carry_in(struct call *call)
 	argument[0] = (uintptr_t)call->carried;
 	argument[1] = count;
 	carry = sffi__carry_begin(lane);
-	error = sffi__own_is(carry.peer->carry)
+	error = sffi__own_regain(&carry.peer->carry)
 			? sffi__os_send(carry.peer->carry, &byte, 1, fds, count) : -EBADF;
 	status = error ? sffi__fail_system(error, "send descriptors to the worker")
 		       : sffi__isolated_operate(lane, LANE_TAKE_FDS, argument, result,
@@ -171,8 +172,9 @@ sffi_status sffi__call_carry_out(struct lane *lane, const sffi_function *functio
 	carry = sffi__carry_begin(lane);
 	status = sffi__isolated_operate(lane, LANE_GIVE_FDS, argument, result,
 					"the carrying of a descriptor");
-	if (!status && (result[0] || sffi__os_receive(carry.peer->carry, &byte, 1, &received, &count,
-						      MSG_DONTWAIT) != 1 || !count))
+	if (!status && (result[0] || !sffi__own_regain(&carry.peer->carry) ||
+			sffi__os_receive(carry.peer->carry, &byte, 1, &received, &count,
+					 MSG_DONTWAIT) != 1 || !count))
 		status = sffi__fail(SFFI_ESYSTEM, "%s returned %d, which is no open descriptor of the "
 						  "worker, or its socket was closed",
 				    function->name, *fd);
@@ -185,4 +187,31 @@ sffi_status sffi__call_carry_out(struct lane *lane, const sffi_function *functio
 		*fd = received;
 	}
 	return status;
+}
+
+/* ---- in one table -------------------------------------------------------------------------- */
+
+void sffi__call_note_given_words(struct peer *peer, const void *words, size_t size)
+{
+	uint32_t word;
+
+	for (size_t at = 0; at + sizeof word <= size; at += sizeof word) {
+		memcpy(&word, (const char *)words + at, sizeof word);
+		sffi__table_note_given(&peer->opened, worker_opened(peer->control), word);
+	}
+}
+
+/* A result, or a field of a structure or an array that was filled in. Of what is larger nobody
+ * takes a number for a descriptor. */
+void sffi__call_note_given(struct call *call)
+{
+	enum { LARGE = 4096 };
+	struct peer *peer = call->lane->peer;
+	const struct marshal *marshal = &call->marshal;
+
+	if (call->function->plan->result->kind != TYPE_VOID)
+		sffi__call_note_given_words(peer, call->reply.integer, sizeof call->reply.integer);
+	for (size_t i = 0; call->marshalled && i < marshal->count; i++)
+		if (marshal->copies[i].out && marshal->copies[i].size <= LARGE)
+			sffi__call_note_given_words(peer, marshal->copies[i].data, marshal->copies[i].size);
 }

@@ -63,14 +63,14 @@ static inline bool mirror_is_due(const struct lane *lane)
 /* Tells the lane's worker, which must serve. SFFI_OK, or why the worker failed. */
 sffi_status sffi__mirror(struct lane *);
 
-/* After a call of a worker that shares: one word of its control page. */
+/* After a call: one word of the worker's control page. */
 static inline bool mirror_back_is_due(const struct lane *lane)
 {
-	return lane->peer->share &&
-	       atomic_load_explicit(&lane->peer->control->changed, memory_order_acquire);
+	return atomic_load_explicit(&lane->peer->control->changed, memory_order_acquire);
 }
 
-/* What a callee has changed becomes the host's. */
-void sffi__mirror_back(struct lane *);
+/* What a callee has changed becomes the host's, if its worker shares. SFFI_ENOTSUP, with a
+ * sentence: it has changed what the host cannot follow. */
+sffi_status sffi__mirror_back(struct lane *);
 
 #endif

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker that shares: what its callee has changed of environment and locale is the host's,
- * as directory and descriptors are anyway, when the call returns. */
+/* A worker that shares: what its callee has changed of environment, locale, limits and scheduling
+ * is the host's, as directory and descriptors are anyway, when the call returns. And of every
+ * worker: what makes it another user than the host is told. */
 #include "mode/mirror.h"
 
 #include "error.h"
 #include "memory/arena.h"
 #include "mode/isolated.h"
+#include "worker/own.h"
 
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { ROOM = 256 * 1024 };
 
@@ -108,22 +115,144 @@ static void take_over(struct peer *peer, char *text, size_t size)
 	peer->mirrored = copy;
 }
 
-void sffi__mirror_back(struct lane *lane)
+/* The peer's lock is held from here on. */
+static void environment_back(struct lane *lane)
+{
+	size_t size;
+	char *text = fetch(lane, &size);
+
+	if (text)
+		take_over(lane->peer, text, size);
+	free(text);
+}
+
+/* ---- limits and scheduling --------------------------------------------------------------------- */
+
+/* The kernel is asked, not the worker. What the host may not raise stays. */
+static void limits_back(struct peer *peer)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit now;
+
+		if (prlimit(peer->pid, (__rlimit_resource_t)i, NULL, &now) ||
+		    !memcmp(&now, &peer->mirrored.limits[i], sizeof now))
+			continue;
+		setrlimit((__rlimit_resource_t)i, &now);
+		peer->mirrored.limits[i] = now;
+	}
+}
+
+/* The lane's thread, which the slot names and the kernel confirms; or 0. */
+static pid_t thread_of(const struct lane *lane)
+{
+	pid_t tid = (pid_t)lane->slot->progress.tid;
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d", lane->peer->pid, tid);
+	return access(path, F_OK) ? 0 : tid;
+}
+
+static void priority_back(const struct lane *lane)
 {
 	struct peer *peer = lane->peer;
-	size_t size;
-	char *text;
+	pid_t tid = thread_of(lane);
+	int now;
+
+	errno = 0;
+	now = tid ? getpriority(PRIO_PROCESS, (id_t)tid) : 0;
+	if (!tid || errno || now == peer->mirrored.priority)
+		return;
+	setpriority(PRIO_PROCESS, 0, now);
+	peer->mirrored.priority = now;
+}
+
+static void processors_back(const struct lane *lane)
+{
+	pid_t tid = thread_of(lane);
+	cpu_set_t set;
+
+	if (tid && !sched_getaffinity(tid, sizeof set, &set))
+		sched_setaffinity(0, sizeof set, &set);
+}
+
+/* ---- what the host does not follow --------------------------------------------------------------- */
+
+/* A line of /proc/<pid>/status, up to its end; to be freed. */
+static char *status_line(const char *path, const char *name)
+{
+	char *text = sffi__os_read_file(path), *line = text ? strstr(text, name) : NULL;
+
+	line = line ? strndup(line, strcspn(line, "\n")) : NULL;
+	free(text);
+	return line;
+}
+
+static bool is_same_identity(pid_t pid)
+{
+	static const char *const names[] = { "Uid:", "Gid:", "Groups:" };
+	char path[32];
+	bool same = true;
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *its = status_line(path, names[i]), *ours = status_line("/proc/self/status", names[i]);
+
+		same &= !its || !ours || !strcmp(its, ours);
+		free(its);
+		free(ours);
+	}
+	return same;
+}
+
+/* Once: it may be what its user wants. Of which call it was nobody knows where several are in work. */
+static sffi_status tell_departure(const struct peer *peer, uint32_t changed)
+{
+	static const char advice[] = "the host is as it was. The call is done, and its result stored; what "
+				     "is to hold for both belongs into the host, before the domain is opened";
+
+	if (changed & CHANGED_IDENTITY && !is_same_identity(peer->pid))
+		return sffi__fail(SFFI_ENOTSUP, "a callee has changed the user or the groups of its worker "
+						"alone: %s", advice);
+	if (changed & CHANGED_ROOT && !(peer->share & SFFI_SHARE_CWD))
+		return sffi__fail(SFFI_ENOTSUP, "a callee has changed the root directory of its worker "
+						"alone: %s", advice);
+	return SFFI_OK;
+}
+
+/* ---- after a call ---------------------------------------------------------------------------------- */
+
+static void share_back(struct lane *lane, uint32_t changed)
+{
+	struct peer *peer = lane->peer;
+
+	pthread_mutex_lock(&peer->mirror);
+	sffi__peer_retain(peer);
+	if (changed & CHANGED_LIMITS) {
+		limits_back(peer);
+		priority_back(lane);
+	}
+	if (changed & CHANGED_PROCESSORS)
+		processors_back(lane);
+	if (changed & CHANGED_ENVIRONMENT)
+		environment_back(lane);
+	pthread_mutex_unlock(&peer->mirror);
+	sffi__peer_release(peer);
+}
+
+sffi_status sffi__mirror_back(struct lane *lane)
+{
+	struct peer *peer = lane->peer;
+	uint32_t changed;
 
 	/* Within an upcall it can wait for the end of the outer call. */
 	if (lane->work.depth)
-		return;
-	atomic_store(&peer->control->changed, 0);
-	pthread_mutex_lock(&peer->mirror);
-	sffi__peer_retain(peer);
-	text = fetch(lane, &size);
-	if (text)
-		take_over(peer, text, size);
-	free(text);
-	pthread_mutex_unlock(&peer->mirror);
-	sffi__peer_release(peer);
+		return SFFI_OK;
+	changed = atomic_exchange(&peer->control->changed, 0);
+	if (peer->share & SFFI_SHARE_FILES && changed & CHANGED_OPENED)
+		sffi__table_note_opened(&peer->opened, worker_opened(peer->control));
+	if (peer->share & SFFI_SHARE_FILES && changed & CHANGED_CLOSED)
+		sffi__own_regain_all();
+	if (peer->share && changed & (CHANGED_LIMITS | CHANGED_PROCESSORS | CHANGED_ENVIRONMENT))
+		share_back(lane, changed);
+	return tell_departure(peer, changed);
 }

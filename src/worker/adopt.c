@@ -4,6 +4,7 @@
 
 #include "os/os.h"
 #include "safeffi.h"
+#include "worker/interpose.h"
 #include "worker/orders.h"
 
 #include <errno.h>
@@ -81,6 +82,8 @@ void sffi__worker_adopt(int socket)
 	prctl(PR_SET_NAME, WORKER_NAME);
 	sffi__worker.host = orders.host;
 	sffi__worker.shares = orders.share != 0;
+	sffi__worker.shares_descriptors = orders.share & SFFI_SHARE_FILES;
+	sffi__interpose();
 	if (orders.share)
 		sffi__news_look();
 	if (orders.unhurried)

@@ -5,6 +5,7 @@
 
 #include "os/os.h"
 #include "worker/host_state.h"
+#include "worker/interpose.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,7 +114,7 @@ static void look(void)
 		return;
 	note_known();
 	if (!first)
-		atomic_store(&sffi__worker.control->changed, 1);
+		sffi__interpose_note(CHANGED_ENVIRONMENT);
 }
 
 /* What it refuses, the callee would be refused, too. */

@@ -42,7 +42,7 @@ static void unwatch(struct notifier *notifier)
 {
 	if (notifier->watched < 0)
 		return;
-	if (sffi__own_is(notifier->set))
+	if (sffi__own_put_back(notifier->set))
 		epoll_ctl(notifier->set, EPOLL_CTL_DEL, notifier->watched, NULL);
 	sffi__own_close(notifier->watched);
 	notifier->watched = -1;
@@ -112,7 +112,7 @@ sffi_status sffi__notifier_give(struct notifier *notifier, struct peer *peer, un
 
 	if (notifier->set < 0 || has_it(peer, index, notifier))
 		return SFFI_OK;
-	if (!sffi__own_is(notifier->set) || !sffi__own_is(notifier->write))
+	if (!sffi__own_put_back(notifier->set) || !sffi__own_regain(&notifier->write))
 		return sffi__fail(SFFI_ESYSTEM, OWN_LOST "that for the host's poll() is gone");
 	if (!has_turn && !take_turn(peer))
 		return sffi__fail(SFFI_EINVAL, "the worker's one thread is in a call; ask for the descriptor "
@@ -131,17 +131,21 @@ sffi_status sffi__notifier_give(struct notifier *notifier, struct peer *peer, un
 	return SFFI_OK;
 }
 
-void sffi__notifier_ring(const struct notifier *notifier)
+void sffi__notifier_ring(struct notifier *notifier)
 {
+	if (!sffi__own_regain(&notifier->write))
+		return;
 	/* A pipe that is full has rung often enough. */
-	while (notifier->write >= 0 && send(notifier->write, "", 1, MSG_NOSIGNAL) < 0 && errno == EINTR)
+	while (send(notifier->write, "", 1, MSG_NOSIGNAL) < 0 && errno == EINTR)
 		;
 }
 
-void sffi__notifier_drain(const struct notifier *notifier)
+void sffi__notifier_drain(struct notifier *notifier)
 {
 	char bytes[256];
 
-	while (notifier->read >= 0 && read(notifier->read, bytes, sizeof bytes) > 0)
+	if (!sffi__own_regain(&notifier->read))
+		return;
+	while (read(notifier->read, bytes, sizeof bytes) > 0)
 		;
 }

@@ -24,8 +24,8 @@ void sffi__notifier_close(struct notifier *);
  * thread is in a call, which may be this host thread's own. */
 sffi_status sffi__notifier_give(struct notifier *, struct peer *, unsigned index, bool has_turn);
 /* There may be something already that nobody was told of. */
-void sffi__notifier_ring(const struct notifier *);
+void sffi__notifier_ring(struct notifier *);
 /* What was told so far is known. */
-void sffi__notifier_drain(const struct notifier *);
+void sffi__notifier_drain(struct notifier *);
 
 #endif

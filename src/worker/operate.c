@@ -6,6 +6,7 @@
 #include "fault/handler.h"
 #include "os/os.h"
 #include "worker/host_state.h"
+#include "worker/interpose.h"
 #include "worker/orders.h"
 
 #include <dlfcn.h>
@@ -31,6 +32,7 @@ static void load(struct lane_thread *self, const uint64_t argument[6], uint64_t 
 		snprintf((char *)argument[1], argument[2], "%s", dlerror());
 		return;
 	}
+	sffi__interpose();
 	dlinfo(handle, RTLD_DI_LINKMAP, &map);
 	result[0] = (uintptr_t)handle;
 	result[1] = map ? map->l_addr : 0;
@@ -44,8 +46,10 @@ static void unload(struct lane_thread *self, const uint64_t argument[6], uint64_
 
 static void symbol(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])
 {
+	const char *name = (const char *)argument[1];
+
 	(void)self;
-	result[0] = (uintptr_t)dlsym((void *)argument[0], (const char *)argument[1]);
+	result[0] = (uintptr_t)sffi__interposed(name, dlsym((void *)argument[0], name));
 }
 
 /* The end of a lane's thread: its thread-local destructors have run. */

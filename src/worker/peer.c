@@ -66,9 +66,18 @@ static int reopen(struct peer *peer, int lost)
 
 static int own_pidfd(struct peer *peer)
 {
-	int fd = atomic_load(&peer->pidfd);
+	int lost = atomic_load(&peer->pidfd), fd = lost;
 
-	return fd < 0 || sffi__own_is(fd) ? fd : reopen(peer, fd);
+	if (fd < 0)
+		return fd;
+	if (!sffi__own_regain(&fd))
+		return reopen(peer, lost);
+	/* Two threads may find it lost: the first one's stays. */
+	if (fd != lost && !atomic_compare_exchange_strong(&peer->pidfd, &lost, fd)) {
+		sffi__own_close(fd);
+		return lost;
+	}
+	return fd;
 }
 
 bool sffi__peer_dead(struct peer *peer)
@@ -216,8 +225,12 @@ sffi_status sffi__peer_begin(struct peer **result, const struct peer_request *re
 		return sffi__fail(SFFI_ENOMEM, "out of memory for a worker");
 	if (atomic_load(&ending_count) > ENDING_MOST)
 		sffi__peers_bury(false);
-	if (peer->share & SFFI_SHARE_FILES)
+	if (peer->share & SFFI_SHARE_FILES) {
+		/* What keeps our descriptors; without it, they are as safe as the callee leaves them. */
+		if (!sffi__zygote_start(0))
+			sffi__own_expose();
 		peer->table = sffi__table_look();
+	}
 	status = sffi__zygote_take(peer->share, peer->exec, &newcomer);
 	if (status) {
 		free(peer->table);
@@ -370,6 +383,21 @@ void sffi__peer_release(struct peer *peer)
 	pthread_mutex_unlock(&ending_lock);
 }
 
+/* What its callee has left open must not meet what the next one opens; and as long as it lives it
+ * may open more. */
+static void settle_table(struct peer *peer)
+{
+	enum { PATIENCE_MS = 5000 };
+	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * UINT64_C(1000000);
+
+	while (!sffi__peer_dead(peer) && sffi__os_now_ns() < end)
+		sffi__os_futex_wait(&peer->status->word, WORKER_ABANDONED,
+				    sffi__os_now_ns() + 1000000);
+	sffi__table_settle(peer->table, worker_opened(peer->control), peer->fault);
+	free(peer->table);
+	peer->table = NULL;
+}
+
 void sffi__peer_abandon(struct peer *peer, enum peer_end end)
 {
 	uint32_t state = WORKER_RUNNING;
@@ -387,6 +415,8 @@ void sffi__peer_abandon(struct peer *peer, enum peer_end end)
 	if (!peer->lingers)
 		sffi__peer_signal(peer, end == END_NEVER ? SIGSTOP : SIGKILL);
 	sffi__os_futex_wake(&peer->status->word, INT_MAX);
+	if (peer->table && peer->control)
+		settle_table(peer);
 }
 
 static char *read_maps(pid_t pid)

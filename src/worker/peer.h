@@ -5,6 +5,7 @@
 
 #include "lane/slot.h"
 #include "safeffi.h"
+#include "worker/table.h"
 #include "worker/host_state.h"
 #include "worker/zygote.h"
 
@@ -48,6 +49,7 @@ struct peer {
 	pthread_mutex_t mirror;
 	/* The host's descriptors, if it shares them, when it was made. */
 	struct table *table;
+	struct opened_numbers opened;
 	/* What brought it down; set once, under the domain's lock. */
 	sffi_fault *fault;
 };

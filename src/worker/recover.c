@@ -33,7 +33,7 @@ static sffi_status begin(sffi_domain *domain, bool is_spare, struct peer **peer)
 	};
 	sffi_status status;
 
-	if (!sffi__own_is(request.arena_fd)) {
+	if (request.arena_fd < 0) {
 		free(names);
 		return sffi__fail(SFFI_ESYSTEM, OWN_LOST "without that of its arena this domain cannot have "
 						"another worker; close it, and open another one");
@@ -59,7 +59,7 @@ static void take_handles(sffi_domain *domain, const struct peer *peer)
 	}
 }
 
-sffi_status sffi__worker_map_lent(struct peer *peer, const struct lent *lent)
+sffi_status sffi__worker_map_lent(struct peer *peer, struct lent *lent)
 {
 	const uint64_t argument[3] = { lent->low, lent->size, lent->offset };
 	uint64_t error = 0;
@@ -68,7 +68,7 @@ sffi_status sffi__worker_map_lent(struct peer *peer, const struct lent *lent)
 
 	pthread_mutex_lock(&peer->manager);
 	pthread_mutex_lock(&peer->carry_lock);
-	failed = sffi__own_is(peer->carry) && sffi__own_is(lent->fd)
+	failed = sffi__own_regain(&peer->carry) && sffi__own_regain(&lent->fd)
 			 ? sffi__os_send(peer->carry, &byte, 1, &lent->fd, 1) : -EBADF;
 	if (!failed && sffi__lane_manage(peer, LANE_MAP, argument, &error) != LANE_DONE)
 		failed = -1;

@@ -27,7 +27,7 @@ sffi_status sffi__domain_notifier(sffi_domain *);
 /* Does what was put off; called when chores_due is not zero. */
 void sffi__worker_chores(sffi_domain *);
 
-sffi_status sffi__worker_map_lent(struct peer *, const struct lent *);
+sffi_status sffi__worker_map_lent(struct peer *, struct lent *);
 
 /* After the list of libraries changed: a spare has the old one. */
 void sffi__spare_renew(sffi_domain *);

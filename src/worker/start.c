@@ -5,6 +5,7 @@
 #include "fault/handler.h"
 #include "memory/zone.h"
 #include "os/os.h"
+#include "worker/interpose.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -71,6 +72,7 @@ static enum worker_ready load_libraries(struct worker_control *control)
 			snprintf(control->loader_error, sizeof control->loader_error, "%s", dlerror());
 			return WORKER_LIBRARY_FAILED;
 		}
+		sffi__interpose();
 		dlinfo(handle, RTLD_DI_LINKMAP, &map);
 		control->library[i].handle = (uintptr_t)handle;
 		control->library[i].base = map ? map->l_addr : 0;
@@ -128,6 +130,7 @@ void sffi__worker_main(const struct worker_start *start)
 	struct lane_thread *main_lane;
 	sigset_t faults;
 
+	sffi__worker.pid = getpid();
 	map_control(start);
 	sffi__worker.at_leisure = start->at_leisure;
 	/* Out of the way of what the callee opens. */

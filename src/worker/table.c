@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/table.h"
 
+#include "os/os.h"
 #include "worker/own.h"
 
 #include <dirent.h>
@@ -30,13 +31,20 @@ static bool each(bool (*act)(int fd, void *data), void *data)
 	return go_on;
 }
 
+/* What has no file of its own has the inode of many others. */
+static bool is_anonymous(const struct stat *status)
+{
+	return !(status->st_mode & S_IFMT);
+}
+
 static bool add(int fd, void *data)
 {
 	struct table **table = data, *grown = *table;
 	size_t count = grown->count;
 	struct stat status;
 
-	if (fstat(fd, &status))
+	if (fstat(fd, &status) || sffi__own_is(fd) ||
+	    (!is_anonymous(&status) && sffi__own_has(status.st_dev, status.st_ino)))
 		return true;
 	if (!(count & (count - 1)))
 		grown = realloc(grown, sizeof *grown + (count ? 2 * count : 1) * sizeof *grown->entries);
@@ -76,20 +84,33 @@ static bool is_own(int fd, const struct stat *status, const char *target)
 	static const char anonymous[] = "anon_inode:", process[] = "anon_inode:[pidfd]";
 
 	if (!strncmp(target, anonymous, strlen(anonymous)) && strcmp(target, process) != 0)
-		return sffi__own_is_noted(fd);
+		return sffi__own_is(fd);
 	return sffi__own_has(status->st_dev, status->st_ino);
 }
 
 struct search {
 	const struct table *before;
+	const struct opened_file *opened;
 	sffi_fault *fault;
 };
+
+static void tell(sffi_fault *fault, const struct fault_descriptor *found)
+{
+	if (fault && fault->descriptors && fault->descriptor_count++ < FAULT_DESCRIPTORS_MAX)
+		fault->descriptors[fault->descriptor_count - 1] = *found;
+}
+
+/* The record is the callee's to garble; but it could have closed anything itself. */
+static bool is_callees(const struct opened_file *opened, int fd, const struct stat *status)
+{
+	return fd < OPENED_MAX && opened[fd].inode == status->st_ino &&
+	       opened[fd].device == status->st_dev;
+}
 
 static bool compare(int fd, void *data)
 {
 	const struct search *search = data;
-	sffi_fault *fault = search->fault;
-	struct fault_descriptor found = { .number = fd };
+	struct fault_descriptor found = { .number = fd, .state = DESCRIPTOR_OPEN };
 	char path[32];
 	struct stat status;
 
@@ -99,18 +120,63 @@ static bool compare(int fd, void *data)
 	if (readlink(path, found.target, sizeof found.target - 1) < 0 ||
 	    is_own(fd, &status, found.target))
 		return true;
-	if (fault->descriptor_count++ < FAULT_DESCRIPTORS_MAX)
-		fault->descriptors[fault->descriptor_count - 1] = found;
+	if (is_callees(search->opened, fd, &status)) {
+		found.state = DESCRIPTOR_CLOSED;
+		sffi__os_close(fd);
+	}
+	tell(search->fault, &found);
 	return true;
 }
 
-void sffi__table_left(const struct table *before, sffi_fault *fault)
+static void tell_gone(const struct table *before, sffi_fault *fault)
 {
-	struct search search = { before, fault };
+	for (size_t i = 0; i < before->count; i++) {
+		const struct table_entry *entry = &before->entries[i];
+		struct fault_descriptor gone = { .number = entry->fd, .state = DESCRIPTOR_GONE };
+		struct stat status;
+
+		if (fstat(entry->fd, &status) || status.st_dev != entry->device ||
+		    status.st_ino != entry->inode)
+			tell(fault, &gone);
+	}
+}
+
+void sffi__table_settle(const struct table *before, const struct opened_file *opened, sffi_fault *fault)
+{
+	struct own_losses losses = sffi__own_regain_all();
+	struct search search = { before, opened, fault };
 	int saved = errno;
 
-	fault->descriptors = before ? calloc(FAULT_DESCRIPTORS_MAX, sizeof *fault->descriptors) : NULL;
-	if (fault->descriptors)
-		each(compare, &search);
+	if (fault) {
+		fault->own_lost += losses.lost;
+		fault->own_regained += losses.regained;
+		fault->descriptors = calloc(FAULT_DESCRIPTORS_MAX, sizeof *fault->descriptors);
+	}
+	/* First what the callee may have left no number for: a look at the table needs one. */
+	for (int fd = 0; fd < OPENED_MAX; fd++)
+		if (opened[fd].inode)
+			compare(fd, &search);
+	each(compare, &search);
+	tell_gone(before, fault);
 	errno = saved;
+}
+
+/* ---- what the host has been given ------------------------------------------------------------ */
+
+void sffi__table_note_opened(struct opened_numbers *numbers, const struct opened_file *opened)
+{
+	for (size_t fd = 0; fd < OPENED_MAX; fd++)
+		if (opened[fd].inode)
+			atomic_fetch_or(&numbers->bits[fd / 64], UINT64_C(1) << fd % 64);
+	atomic_store(&numbers->any, true);
+}
+
+void sffi__table_note_given(struct opened_numbers *numbers, struct opened_file *opened, uint32_t number)
+{
+	uint64_t bit = UINT64_C(1) << number % 64;
+
+	if (number >= OPENED_MAX || !(atomic_load(&numbers->bits[number / 64]) & bit))
+		return;
+	atomic_fetch_and(&numbers->bits[number / 64], ~bit);
+	atomic_store(&opened[number].inode, 0);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a worker that shares the host's table of descriptors leaves open in it. The kernel does
- * not tell who has opened a descriptor, and a look at the table before each call would cost more
- * than the call. So the table is looked at when the worker is made, and again when it has failed:
- * what is new may be the callee's or the host's. It is told, not closed.
+ * The host's table of descriptors, where a worker shares it. The kernel does not tell who has
+ * opened a descriptor, and a look at the table before each call would cost more than the call. So
+ * the table is looked at when the worker is made, and again when it has ended: what is different
+ * may be the callee's doing or the host's, and is told. What the callee opened by functions that
+ * the worker knows (opened.c) is known to be its own: it is closed, unless a call has returned
+ * its number, with which it became the host's.
  */
 #ifndef SFFI_TABLE_H
 #define SFFI_TABLE_H
 
 #include "fault/fault.h"
+#include "lane/slot.h"
 
 struct table {
 	size_t count;
@@ -19,9 +22,22 @@ struct table {
 	} entries[];
 };
 
-/* To be freed; NULL: it could not be read. */
+/* Without SafeFFI's own. To be freed; NULL: it could not be read. */
 struct table *sffi__table_look(void);
-/* What was opened since, but for what is SafeFFI's own. */
-void sffi__table_left(const struct table *before, sffi_fault *);
+/* When the worker has ended: closes what was its callee's, and notes in the fault, if there is one,
+ * what is not as it was. */
+void sffi__table_settle(const struct table *before, const struct opened_file *, sffi_fault *);
+
+/* The numbers that the callee has opened, as the host knows them: private to the host, a bit for
+ * each. */
+struct opened_numbers {
+	_Atomic bool any;
+	_Atomic uint64_t bits[OPENED_MAX / 64];
+};
+
+/* After a call that has opened something. */
+void sffi__table_note_opened(struct opened_numbers *, const struct opened_file *);
+/* The host has been given what may be such a number. */
+void sffi__table_note_given(struct opened_numbers *, struct opened_file *, uint32_t number);
 
 #endif

@@ -46,8 +46,8 @@ struct lane_thread {
 
 /* What a worker has of its own, private to it. */
 struct worker {
-	bool shares;
-	pid_t host; /* 0: it has no orders yet */
+	bool shares, shares_descriptors;
+	pid_t pid, host; /* the host's 0: it has no orders yet */
 	struct worker_control *control;
 	int socket;                 /* to the host: orders, then carried descriptors; or -1 */
 	struct notice guests_notice; /* of upcalls from the library's own threads */

@@ -141,6 +141,8 @@ static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *
 	pid_t pid;
 
 	atomic_store(&common->born, 0);
+	if (!birth->share)
+		atomic_store(&common->door.open, 0);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &birth->mask);
 	sffi__regions_withhold(true);
@@ -164,6 +166,8 @@ static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *
 	zygote->pidfd = sffi__own_note(pidfd);
 	zygote->timer = sffi__own_note(birth->timer);
 	zygote->drops = 0;
+	if (!birth->share)
+		sffi__own_vault(zygote->socket, &common->door, pid);
 	return BORN;
 }
 
@@ -278,7 +282,7 @@ bool sffi__zygote_end_at_leisure(unsigned share)
 	bool can;
 
 	pthread_mutex_lock(&lock);
-	can = zygote->running && sffi__own_is(zygote->timer);
+	can = zygote->running && sffi__own_regain(&zygote->timer);
 	if (can)
 		set_timer(zygote);
 	pthread_mutex_unlock(&lock);
@@ -298,7 +302,7 @@ static void discard(struct newcomer *newcomer)
 	struct pollfd end = { .fd = newcomer->pidfd, .events = POLLIN };
 	int ready = 1;
 
-	if (newcomer->pid > 0 && sffi__own_is(newcomer->pidfd)) {
+	if (newcomer->pid > 0 && sffi__own_regain(&newcomer->pidfd)) {
 		sffi__os_pidfd_signal(newcomer->pidfd, SIGKILL);
 		do
 			ready = poll(&end, 1, PATIENCE_MS);
@@ -319,9 +323,9 @@ static void discard(struct newcomer *newcomer)
 }
 
 /* It is our child, so the id is its own until it is waited for. */
-static void end_zygote(const struct zygote *zygote)
+static void end_zygote(struct zygote *zygote)
 {
-	if (sffi__own_is(zygote->pidfd)) {
+	if (sffi__own_regain(&zygote->pidfd)) {
 		sffi__os_pidfd_signal(zygote->pidfd, SIGKILL);
 	} else {
 		kill(zygote->pid, SIGKILL);
@@ -338,6 +342,8 @@ static void stop(struct zygote *zygote)
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		if (zygote->reserves[kind].asked)
 			discard(&zygote->reserves[kind].newcomer);
+	if (!zygote->share)
+		sffi__own_vault(-1, NULL, 0);
 	sffi__own_close(zygote->socket);
 	if (zygote->timer >= 0)
 		for (int kind = 0; kind < KIND_COUNT; kind++)
@@ -349,20 +355,30 @@ static void stop(struct zygote *zygote)
 	*zygote = (struct zygote){ 0 };
 }
 
-static bool is_lost(const struct newcomer *newcomer)
+/* One that shares descriptors finds its own end closed, too, and does not get it back from us. */
+static bool has(const struct zygote *zygote, int *fd)
 {
-	return newcomer->pid > 0 && !(sffi__own_is(newcomer->pidfd) && sffi__own_is(newcomer->socket) &&
-				      sffi__own_is(newcomer->control_fd));
+	return zygote->share & SFFI_SHARE_FILES ? sffi__own_is(*fd) : sffi__own_regain(fd);
 }
 
-/* A callee that shares descriptors has closed what leads to it. */
-static bool lost(const struct zygote *zygote)
+static bool has_reserve(const struct zygote *zygote, struct reserve *reserve)
+{
+	struct newcomer *newcomer = &reserve->newcomer;
+
+	return !reserve->asked || newcomer->pid <= 0 ||
+	       (has(zygote, &newcomer->pidfd) && has(zygote, &newcomer->socket) &&
+		has(zygote, &newcomer->control_fd));
+}
+
+/* A callee that shares descriptors has closed what leads to it, for good. */
+static bool lost(struct zygote *zygote)
 {
 	for (int kind = 0; kind < KIND_COUNT; kind++)
-		if (zygote->reserves[kind].asked && is_lost(&zygote->reserves[kind].newcomer))
+		if (!has_reserve(zygote, &zygote->reserves[kind]))
 			return true;
-	return !sffi__own_is(zygote->socket) || !sffi__own_is(zygote->pidfd) ||
-	       (zygote->timer >= 0 && !sffi__own_is(zygote->timer));
+	return !has(zygote, &zygote->socket) || !has(zygote, &zygote->pidfd) ||
+	       (zygote->far >= 0 && !has(zygote, &zygote->far)) ||
+	       (zygote->timer >= 0 && !has(zygote, &zygote->timer));
 }
 
 static sffi_status ensure(struct zygote *zygote, unsigned share)

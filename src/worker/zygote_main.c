@@ -7,6 +7,7 @@
 
 #include "fault/handler.h"
 #include "os/os.h"
+#include "worker/interpose.h"
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -261,31 +262,47 @@ static void use_leisure(void)
 
 /* ---- requests ----------------------------------------------------------------- */
 
-static void obey(const struct zygote_request *request)
+static void drop(uint64_t low, uint64_t high)
 {
-	if (request->operation == ZYGOTE_MAKE && request->zone < ZONES_MAX)
-		make(request->zone, request->kind, false);
-	if (request->operation != ZYGOTE_DROP)
-		return;
 	drops++;
 	/* The range must not become free for new memory. */
-	sffi__os_map((void *)request->low, request->high - request->low, PROT_NONE,
+	sffi__os_map((void *)low, high - low, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1);
+}
+
+/* What is listened on: the host, the time of leisure, the vault's door. */
+enum { POLL_HOST, POLL_TIMER, POLL_DOOR, POLLERS };
+static struct pollfd pollers[POLLERS];
+
+static void obey(const struct zygote_request *request, int fd)
+{
+	if (request->operation == ZYGOTE_KEEP && fd >= 0) {
+		pollers[POLL_DOOR].fd = sffi__vault_take(&birth->common->door, request->number, fd);
+		return;
+	}
+	sffi__os_close(fd);
+	if (request->operation == ZYGOTE_MAKE && request->zone < ZONES_MAX)
+		make(request->zone, request->kind, false);
+	else if (request->operation == ZYGOTE_DROP)
+		drop(request->low, request->high);
+	else if (request->operation == ZYGOTE_FORGET)
+		sffi__vault_forget(request->number);
 }
 
 /* One request; false: the host is gone. */
 static bool serve(void)
 {
 	struct zygote_request request;
-	size_t count = 0;
-	ssize_t got = sffi__os_receive(birth->socket, &request, sizeof request, NULL, &count,
+	size_t count = 1;
+	int fd = -1;
+	ssize_t got = sffi__os_receive(birth->socket, &request, sizeof request, &fd, &count,
 				       MSG_DONTWAIT);
 
 	if (got == -EAGAIN || got == -EINTR)
 		return true;
 	if (got != sizeof request)
 		return false;
-	obey(&request);
+	obey(&request, fd);
 	return true;
 }
 
@@ -386,6 +403,7 @@ static void be_born(void)
 		if (!(birth->share & SFFI_SHARE_CWD) && chdir("/"))
 			_exit(125);
 	}
+	sffi__interpose();
 	grow_stack();
 	if (sffi__address_space_fill())
 		_exit(125);
@@ -395,8 +413,6 @@ static void be_born(void)
 
 void sffi__zygote_main(const struct zygote_birth *given)
 {
-	struct pollfd pollers[] = { { .fd = given->socket, .events = POLLIN },
-				    { .fd = given->timer, .events = POLLIN } };
 	sigset_t waiting;
 
 	birth = given;
@@ -405,20 +421,30 @@ void sffi__zygote_main(const struct zygote_birth *given)
 	sigfillset(&waiting);
 	for (int i = 0; i < 2; i++)
 		sigdelset(&waiting, own_signals[i]);
+	pollers[POLL_HOST] = (struct pollfd){ .fd = given->socket, .events = POLLIN };
+	pollers[POLL_TIMER] = (struct pollfd){ .fd = given->timer, .events = POLLIN };
+	pollers[POLL_DOOR] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	atomic_store(&birth->common->born, 1);
 	sffi__os_futex_wake(&birth->common->born, 1);
 	for (;;) {
-		int ready = ppoll(pollers, 2, NULL, &waiting);
+		/* Until the host has it back in its place, which nothing tells us. */
+		static const struct timespec look = { .tv_nsec = 50000000 };
+		bool deaf = is_lost(birth->socket, &socket_file);
+		int ready;
+
+		pollers[POLL_HOST].fd = deaf ? -1 : birth->socket;
+		ready = ppoll(pollers, POLLERS, deaf ? &look : NULL, &waiting);
 
 		if (getppid() != birth->host)
 			end();
 		collect_all();
-		/* Then the host cannot ask any more, but the workers need their parent. */
-		if (ready > 0 && pollers[0].revents && is_lost(birth->socket, &socket_file))
-			pollers[0].fd = -1;
-		else if (ready > 0 && pollers[0].revents && !serve())
+		/* Without it the host cannot ask any more, but the workers need their parent. */
+		if (ready > 0 && pollers[POLL_HOST].revents &&
+		    !is_lost(birth->socket, &socket_file) && !serve())
 			end();
-		if (ready > 0 && pollers[1].revents)
+		if (ready > 0 && pollers[POLL_TIMER].revents)
 			use_leisure();
+		if (ready > 0 && pollers[POLL_DOOR].revents)
+			sffi__vault_answer(&birth->common->door, birth->host);
 	}
 }

@@ -4,6 +4,7 @@
 #define SFFI_ZYGOTE_PROTOCOL_H
 
 #include "worker/orders.h"
+#include "worker/vault.h"
 #include "worker/zygote.h"
 
 #include <limits.h>
@@ -18,6 +19,8 @@ enum { PROGRAM_FD_CONTROL = 3, PROGRAM_FD_SOCKET = 4 };
 enum zygote_operation {
 	ZYGOTE_MAKE, /* a newcomer of the kind for the zone, at once */
 	ZYGOTE_DROP, /* the range is not to be in processes made from now on */
+	ZYGOTE_KEEP, /* the descriptor that comes with it, for the host's number */
+	ZYGOTE_FORGET, /* what was kept for the number */
 };
 
 /* The kinds of newcomers. */
@@ -26,6 +29,7 @@ enum { KIND_CLONE, KIND_EXEC, KIND_COUNT };
 struct zygote_request {
 	uint32_t operation;
 	uint32_t zone, kind;
+	int32_t number;     /* ZYGOTE_KEEP, ZYGOTE_FORGET */
 	uint64_t low, high; /* ZYGOTE_DROP */
 };
 
@@ -38,6 +42,8 @@ struct zygote_common {
 	 * host, which then asks for it at once. No message, since that would wake the zygote
 	 * while somebody waits for other things. */
 	_Atomic uint32_t wanted[KIND_COUNT];
+	/* Of the zygote that shares nothing. */
+	struct vault_door door;
 	/* /proc/<pid>/maps of workers that were left to the zygote, as text. */
 	char maps[ZONES_MAX][128 * 1024];
 };

@@ -4,8 +4,10 @@
 #include "helper.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,47 +90,150 @@ static void require_numbers(void)
 	}
 }
 
-static void require_refused(sffi_function *add)
+/* But for those of processes: SafeFFI's, until it has seen them end. */
+static int count_open(void)
 {
-	require(sffi_call(add, NULL, 2, 3) == SFFI_ESYSTEM);
-	require(strstr(sffi_error(), "a callee has closed descriptors of SafeFFI's own"));
+	char path[32], target[64] = "";
+	int count = 0;
+
+	for (int fd = 0; fd < NUMBERS; fd++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof target - 1) > 0)
+			count += strncmp(target, "anon_inode:[pidfd]", strlen("anon_inode:[pidfd]")) != 0;
+	}
+	return count;
 }
 
+/* Its worker is the same as before: so is what the library knows. */
+static void require_counts(sffi_function *count, int expected)
+{
+	int result = 0;
+
+	require(!sffi_call(count, &result) && result == expected);
+}
+
+/* What needs each kind of descriptor: the socket to the worker, the memory, the zygote's. */
+static void require_all_works(sffi_domain *beside)
+{
+	sffi_function *read_some = function_of(beside, "good", "ssize_t read_some(fd from, out char to[size], size_t size)");
+	char byte = 0;
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	ssize_t got = 0;
+	void *block = NULL;
+	sffi_domain *other;
+
+	require(zero >= 0 && !sffi_call(read_some, &got, zero, &byte, (size_t)1) && got == 1);
+	require(!close(zero));
+	require(!sffi_alloc(beside, &block, 4096));
+	other = open_domain(0);
+	require(!sffi_lend(other, block));
+	require_adds(function_of(other, "good", "int add(int, int)"));
+	sffi_domain_close(&other);
+	sffi_free(beside, block);
+}
+
+/* What two domains have open is taken from under them, again and again. */
 static void host_without_descriptors(void)
 {
-	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0), *later;
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
 	sffi_function *close_them = function_of(shares, "descriptors", "int close_from_three(void)");
 	sffi_function *add = function_of(shares, "good", "int add(int, int)");
-	sffi_function *add_beside = function_of(beside, "good", "int add(int, int)");
 	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
-	sffi_status status;
+	sffi_function *crash_beside = function_of(beside, "signals", "int null_read(void)");
+	sffi_function *count = function_of(beside, "good", "int count(void)");
+	struct pollfd poller = { .fd = sffi_domain_fd(beside), .events = POLLIN };
 
-	require_adds(add_beside);
+	require_counts(count, 1);
+	for (int i = 0; i < 3; i++) {
+		require(!sffi_call(close_them, NULL));
+		require_adds(add);
+		require_counts(count, 2 + i);
+		require_all_works(beside);
+		require(sffi_call(crash, NULL) == SFFI_EFAULT);
+		require_adds(add);
+		require(poller.fd >= 0 && !poll(&poller, 1, 0));
+	}
 	require(!sffi_call(close_them, NULL));
-	take_numbers();
-	/* The worker is there still. */
-	require_adds(add);
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require_refused(add);
-	/* Those beside go with their zygote; a call may come before that is noticed. */
-	while (!(status = sffi_call(add_beside, NULL, 2, 3)))
-		;
-	require(status == SFFI_EFAULT || status == SFFI_ESYSTEM);
-	require_refused(add_beside);
-	later = open_domain(0);
-	require_adds(function_of(later, "good", "int add(int, int)"));
+	require(sffi_call(crash_beside, NULL) == SFFI_EFAULT);
+	require_counts(count, 1);
 	sffi_domain_close(&shares);
 	sffi_domain_close(&beside);
 	shares = open_domain(SFFI_SHARE_ALL);
 	require_adds(function_of(shares, "good", "int add(int, int)"));
 	sffi_domain_close(&shares);
-	sffi_domain_close(&later);
+}
+
+START_TEST(all_goes_on_when_every_descriptor_is_closed)
+{
+	run_host(host_without_descriptors);
+}
+END_TEST
+
+/* Functions and libraries keep their domain's memory until they are given back. */
+static void call_and_close(sffi_domain **domain, const char *victim, const char *declaration)
+{
+	sffi_library *library = NULL;
+	sffi_function *function = NULL;
+
+	require(!sffi_library_open(&library, *domain, test_victim(victim)));
+	require(!sffi_function_get(&function, library, declaration));
+	require(!sffi_call(function, NULL));
+	sffi_function_release(&function);
+	sffi_library_close(&library);
+	sffi_domain_close(domain);
+}
+
+static void host_loses_nothing(void)
+{
+	int before = 0;
+
+	for (int i = 0; i < 20; i++) {
+		sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
+
+		if (i > 4)
+			call_and_close(&shares, "descriptors", "int close_from_three(void)");
+		else
+			call_and_close(&shares, "good", "int count(void)");
+		call_and_close(&beside, "good", "int count(void)");
+		if (i == 4)
+			before = count_open();
+	}
+	require(count_open() <= before);
+}
+
+START_TEST(what_was_brought_back_is_closed_again)
+{
+	run_host(host_loses_nothing);
+}
+END_TEST
+
+/* A callee that puts other files at the numbers, and closes by the kernel, which nobody sees. */
+static void host_with_other_files(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
+	sffi_function *replace = function_of(shares, "descriptors", "int replace_all_unseen(void)");
+	sffi_function *add = function_of(shares, "good", "int add(int, int)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	sffi_function *count = function_of(beside, "good", "int count(void)");
+	sffi_function *crash_beside = function_of(beside, "signals", "int null_read(void)");
+
+	require_counts(count, 1);
+	require(!sffi_call(replace, NULL));
+	take_numbers();
+	require_counts(count, 2);
+	require_all_works(beside);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require_adds(add);
+	require(sffi_call(crash_beside, NULL) == SFFI_EFAULT);
+	require_counts(count, 1);
+	sffi_domain_close(&shares);
+	sffi_domain_close(&beside);
 	require_numbers();
 }
 
-START_TEST(closing_every_descriptor_harms_no_file_of_the_host)
+START_TEST(all_goes_on_when_the_numbers_are_those_of_other_files)
 {
-	run_host(host_without_descriptors);
+	run_host(host_with_other_files);
 }
 END_TEST
 
@@ -165,21 +270,29 @@ static char *report_of(sffi_status print(const sffi_fault *, FILE *))
 /* Around it is what the report must not name: what SafeFFI has opened, and what is closed again. */
 static void host_is_left_descriptors(void)
 {
+	int gone = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside;
 	sffi_function *open_file = function_of(shares, "good", "int open_file(const char *path)");
 	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
-	char expected[64];
+	char expected[128];
 	int fd = -1, closed = -1;
 
 	require(!sffi_call(open_file, &closed, "/proc/self/maps") && !close(closed));
 	require(!sffi_call(open_file, &fd, "/etc/passwd") && fd >= 0);
 	beside = open_domain(0);
 	require(sffi_domain_fd(beside) >= 0 && sffi_domain_fd(shares) >= 0);
+	require(!close(gone));
 	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	/* It was returned: it is the host's. */
 	snprintf(expected, sizeof expected, "by the callee or the host: %d -> /etc/passwd\n", fd);
 	require(strstr(report_of(sffi_fault_print), expected));
+	snprintf(expected, sizeof expected, "closed since the worker started, by the callee or the host: %d\n",
+		 gone);
+	require(strstr(report_of(sffi_fault_print), expected));
 	snprintf(expected, sizeof expected,
-		 "\"descriptors\":[{\"number\":%d,\"target\":\"/etc/passwd\"}]", fd);
+		 "\"descriptors\":[{\"number\":%d,\"target\":\"/etc/passwd\",\"state\":\"open\"},", fd);
+	require(strstr(report_of(sffi_fault_print_json), expected));
+	snprintf(expected, sizeof expected, "{\"number\":%d,\"target\":null,\"state\":\"gone\"}]", gone);
 	require(strstr(report_of(sffi_fault_print_json), expected));
 	/* The next worker found it there. */
 	require(sffi_call(crash, NULL) == SFFI_EFAULT);
@@ -192,6 +305,86 @@ static void host_is_left_descriptors(void)
 START_TEST(the_report_lists_what_a_worker_leaves_open)
 {
 	run_host(host_is_left_descriptors);
+}
+END_TEST
+
+static int count_in(const char *text, const char *wanted)
+{
+	int count = 0;
+
+	while ((text = strstr(text, wanted))) {
+		text += strlen(wanted);
+		count++;
+	}
+	return count;
+}
+
+/* By every function that makes one: none of them was told to the host. Closed with the worker that
+ * fails, and with the domain. */
+static void host_is_left_what_it_never_had(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
+	sffi_function *open_each = function_of(shares, "descriptors", "int open_each_kind(void)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	sffi_function *leak = function_of(shares, "descriptors", "void leak_all(void)");
+	struct rlimit usual = { 1024, 1024 };
+	int before, opened = 0;
+
+	before = count_open();
+	require(!sffi_call(open_each, &opened));
+	opened -= 10000;
+	require(opened > 20 && count_open() == before + opened);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require(count_open() == before);
+	require(count_in(report_of(sffi_fault_print_json), "\"state\":\"closed\"") == opened);
+	require(strstr(report_of(sffi_fault_print), "opened by the callee, closed with its worker: "));
+	/* So that there are numbers left for the next worker. */
+	require(!setrlimit(RLIMIT_NOFILE, &usual) && !sffi_call(leak, NULL) && count_open() > 900);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require(count_open() == before);
+	require(!sffi_call(open_each, NULL));
+	require(!sffi_domain_restart(shares) && count_open() == before);
+	require(!sffi_call(open_each, NULL) && count_open() > before);
+	sffi_domain_close(&shares);
+	require(count_open() <= before);
+}
+
+START_TEST(what_the_callee_keeps_is_closed_with_its_worker)
+{
+	run_host(host_is_left_what_it_never_had);
+}
+END_TEST
+
+static int told;
+
+static int be_told(int fd)
+{
+	told = fd;
+	return 0;
+}
+
+/* Whatever way the host gets to know a number, from then on it is the host's. */
+static void host_is_given_descriptors(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
+	sffi_function *fill = function_of(shares, "descriptors", "int fill_pipe(out int ends[2])");
+	sffi_function *open_tell = function_of(shares, "descriptors", "int open_and_tell(int (*tell)(int))");
+	sffi_function *open_later = function_of(shares, "descriptors", "void open_for_later(void)");
+	sffi_function *opened_then = function_of(shares, "descriptors", "int opened_then(void)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	int ends[2] = { -1, -1 }, later = -1;
+
+	require(!sffi_call(fill, NULL, ends) && fcntl(ends[0], F_GETFD) >= 0);
+	require(!sffi_call(open_tell, NULL, be_told) && fcntl(told, F_GETFD) >= 0);
+	require(!sffi_call(open_later, NULL) && !sffi_call(opened_then, &later) && later >= 0);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require(!close(ends[0]) && !close(ends[1]) && !close(told) && !close(later));
+	sffi_domain_close(&shares);
+}
+
+START_TEST(what_the_host_was_given_stays_open)
+{
+	run_host(host_is_given_descriptors);
 }
 END_TEST
 
@@ -211,16 +404,7 @@ static bool is_refused(const char *path)
 	return WEXITSTATUS(status);
 }
 
-/* The report says which number. */
-static int left_open(void)
-{
-	const char *found = strstr(report_of(sffi_fault_print_json), "\"descriptors\":[{\"number\":");
-
-	require(found);
-	return atoi(found + strlen("\"descriptors\":[{\"number\":"));
-}
-
-/* The lock is the table's, and outlives the worker with the descriptor. */
+/* The lock is the table's, not the worker's: it goes with the descriptor. */
 static void host_is_left_a_lock(void)
 {
 	char path[] = "/tmp/safeffi-lock-XXXXXX";
@@ -237,14 +421,12 @@ static void host_is_left_a_lock(void)
 	sffi_domain_close(&beside);
 	require(is_refused(path));
 	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(is_refused(path));
-	require(!close(left_open()));
 	require(!is_refused(path));
 	unlink(path);
 	sffi_domain_close(&shares);
 }
 
-START_TEST(a_lock_outlives_its_worker_and_ends_with_the_descriptor)
+START_TEST(a_lock_does_not_outlive_its_worker)
 {
 	run_host(host_is_left_a_lock);
 }
@@ -256,10 +438,14 @@ int main(int argc, char **argv)
 	TCase *tests = tcase_create("share");
 
 	tcase_set_timeout(tests, 120);
-	tcase_add_test(tests, closing_every_descriptor_harms_no_file_of_the_host);
+	tcase_add_test(tests, all_goes_on_when_every_descriptor_is_closed);
+	tcase_add_test(tests, what_was_brought_back_is_closed_again);
+	tcase_add_test(tests, all_goes_on_when_the_numbers_are_those_of_other_files);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
 	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
-	tcase_add_test(tests, a_lock_outlives_its_worker_and_ends_with_the_descriptor);
+	tcase_add_test(tests, what_the_callee_keeps_is_closed_with_its_worker);
+	tcase_add_test(tests, what_the_host_was_given_stays_open);
+	tcase_add_test(tests, a_lock_does_not_outlive_its_worker);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }

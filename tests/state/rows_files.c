@@ -168,8 +168,9 @@ static const struct row rows[] = {
 	  "share (`SFFI_SHARE_CWD`), or chdir() in the host" },
 	{ "chdir-stays", "chdir() in the callee, seen by the callee's next calls", directory_stays, "",
 	  "It stays until the host changes its own.", NULL },
-	{ "chroot", "chroot() in the callee (root)", root_of_callee, "ce", ONE_SIDE,
-	  "share (`SFFI_SHARE_CWD`)", .as_root = true },
+	{ "chroot", "chroot() in the callee (root)", root_of_callee, "ce", ONE_SIDE " The call says so: it "
+	  "returns `SFFI_ENOTSUP`, with its result.",
+	  "share (`SFFI_SHARE_CWD`)", "the root directory of its worker alone", true },
 	{ "umask-host", "umask() in the host, for files of the callee", mask_of_host, "", MIRRORED, NULL },
 	{ "umask-callee", "umask() in the callee, for files of the host", mask_of_callee, "ce", ONE_SIDE,
 	  "share (`SFFI_SHARE_CWD`), or umask() in the host" },

@@ -38,9 +38,9 @@ static const struct row rows[] = {
 	  "nothing: the host is to go on", "exit" },
 	{ "execve", "execve() in the callee", replaces, "cse", "Likewise.", "fork() first", "execve" },
 	{ "close-all", "a callee that closes every descriptor but the standard ones", closes_everything, "ce",
-	  "With nothing shared they are the worker's. Shared, SafeFFI's own are gone, too: the worker serves "
-	  "on, but the domain can have no other one, and says so.",
-	  "share nothing" },
+	  "With nothing shared they are the worker's. Shared, the host loses its own, as in process; SafeFFI "
+	  "gets its own back, from a process that nobody shares with, and all domains go on.",
+	  "nothing: the host's are not the callee's to close" },
 	{ 0 },
 };
 const struct group state_harm = { "Harm", rows };

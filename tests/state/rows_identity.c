@@ -104,8 +104,10 @@ static const struct row rows[] = {
 	  "sffi_domain_pid() tells.", NULL },
 	{ "users", "user, group, groups", users, "", "The worker is the host's user.", NULL },
 	{ "setuid", "setuid(), setgid() in the callee (root)", becoming, "cse",
-	  "Of one process only; the C library makes it so for all threads of that one.",
-	  "call it in the host before the domain is opened", NULL, true },
+	  "Of one process only; the C library makes it so for all threads of that one. The call says so: "
+	  "it returns `SFFI_ENOTSUP`, with its result.",
+	  "call it in the host before the domain is opened", "the user or the groups of its worker alone",
+	  true },
 	{ "group", "process group and session, asked for", group_read, "", "The worker is in the host's.",
 	  NULL },
 	{ "group-change", "setpgid(), setsid() in the callee", group_and_session, "cse",

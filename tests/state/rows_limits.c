@@ -72,22 +72,22 @@ static void cpus_of_callee(struct state *state)
 }
 
 #define MIRRORED "The host's is the callee's when a call starts, once it has changed."
-#define ONE_SIDE "A callee changes its own process only."
+#define ONE_SIDE "With nothing shared a callee changes its own process only."
 
 static const struct row rows[] = {
 	{ "rlimit-host", "setrlimit(), prlimit() in the host, seen by the callee", limit_of_host, "", MIRRORED,
 	  NULL },
-	{ "rlimit-callee", "setrlimit() in the callee, seen by the host", limit_of_callee, "cse", ONE_SIDE,
-	  "setrlimit() in the host, which both have" },
+	{ "rlimit-callee", "setrlimit() in the callee, seen by the host", limit_of_callee, "ce", ONE_SIDE,
+	  "setrlimit() in the host, which both have; or share" },
 	{ "rlimit-stays", "setrlimit() in the callee, seen by its next calls", limit_stays, "",
 	  "It stays until the host changes its own.", NULL },
 	{ "nice-host", "setpriority() in the host, seen by the callee", nice_of_host, "", MIRRORED, NULL },
-	{ "nice-callee", "nice() in the callee, seen by the host", nice_of_callee, "cse", ONE_SIDE,
-	  "nice() in the host" },
+	{ "nice-callee", "nice() in the callee, seen by the host", nice_of_callee, "ce", ONE_SIDE,
+	  "nice() in the host; or share" },
 	{ "nice-stays", "nice() in the callee, seen by its next calls", nice_stays, "",
 	  "It stays until the host changes its own.", NULL },
-	{ "affinity", "sched_setaffinity() in the callee, seen by the host", cpus_of_callee, "cse",
-	  "It is that of a thread of the worker's.", "call it in the host" },
+	{ "affinity", "sched_setaffinity() in the callee, seen by the host", cpus_of_callee, "ce",
+	  "It is that of a thread of the worker's.", "call it in the host; or share" },
 	{ "affinity-stays", "sched_setaffinity() in the callee, for its next calls", cpus_stay, "",
 	  "Each host thread has a thread of the worker.", NULL },
 	{ 0 },

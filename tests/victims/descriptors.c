@@ -5,11 +5,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { HIGHEST = 4096 };
@@ -68,6 +77,17 @@ int replace_all(void)
 	return replaced;
 }
 
+/* Likewise, but not by the C library, and the numbers from 900 on, too. */
+int replace_all_unseen(void)
+{
+	int null = open("/dev/null", O_RDWR), replaced = 0;
+
+	for (int fd = 3; null >= 0 && fd < HIGHEST; fd++)
+		if (fd != null && fcntl(fd, F_GETFD) >= 0)
+			replaced += syscall(SYS_dup3, null, fd, 0) == fd;
+	return replaced;
+}
+
 /* Bytes that are no message of anybody's protocol, into every pipe and socket. */
 int write_garbage(void)
 {
@@ -123,4 +143,82 @@ int leak_all(void)
 	while (opened < 100000 && open("/dev/null", O_RDWR) >= 0)
 		opened++;
 	return opened;
+}
+
+/* One by each function that makes them, and some that are closed again. How many are open, as a
+ * number that is none of theirs. */
+int open_each_kind(void)
+{
+	static const char text[] = "/tmp/safeffi-victim-XXXXXX";
+	char first[sizeof text], second[sizeof text];
+	int ends[2][2], pair[2], count = 0, null = open("/dev/null", O_RDWR), listener;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t length = sizeof address;
+	sigset_t none;
+	const int made[] = {
+		null,
+		openat(AT_FDCWD, "/dev/zero", O_RDONLY),
+		creat("/dev/null", 0600),
+		memfd_create("victim", 0),
+		mkstemp(strcpy(first, text)),
+		mkostemp(strcpy(second, text), O_APPEND),
+		dup(null),
+		dup2(null, 200),
+		dup3(null, 201, O_CLOEXEC),
+		fcntl(null, F_DUPFD, 210),
+		fcntl(null, F_DUPFD_CLOEXEC, 211),
+		fileno(fopen("/dev/null", "r")),
+		fileno(freopen("/dev/zero", "r", fopen("/dev/null", "r"))),
+		fileno(tmpfile()),
+		dirfd(opendir("/")),
+		eventfd(0, 0),
+		epoll_create(1),
+		epoll_create1(0),
+		timerfd_create(CLOCK_MONOTONIC, 0),
+		inotify_init(),
+		inotify_init1(0),
+		signalfd(-1, (sigemptyset(&none), &none), 0),
+		listener = socket(AF_UNIX, SOCK_STREAM, 0),
+	};
+
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		count += made[i] >= 0;
+	unlink(first);
+	unlink(second);
+	count += pipe(ends[0]) == 0 ? 2 : 0;
+	count += pipe2(ends[1], O_CLOEXEC) == 0 ? 2 : 0;
+	count += socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? 2 : 0;
+	if (bind(listener, (struct sockaddr *)&address, sizeof address.sun_family) == 0 &&
+	    getsockname(listener, (struct sockaddr *)&address, &length) == 0 && listen(listener, 1) == 0) {
+		int client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		count += client >= 0 && connect(client, (struct sockaddr *)&address, length) == 0;
+		count += accept(listener, NULL, NULL) >= 0;
+	}
+	close(open("/dev/null", O_RDONLY));
+	fclose(fopen("/dev/null", "r"));
+	closedir(opendir("/"));
+	return 10000 + count;
+}
+
+int fill_pipe(int ends[2])
+{
+	return pipe(ends);
+}
+
+int open_and_tell(int (*tell)(int))
+{
+	return tell(open("/dev/null", O_RDONLY));
+}
+
+static int opened_before;
+
+void open_for_later(void)
+{
+	opened_before = open("/dev/null", O_RDONLY);
+}
+
+int opened_then(void)
+{
+	return opened_before;
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions by which a callee makes its process another than the host's: credentials(7),
+ * chroot(2); and those by which it changes limits and scheduling. */
+#include "worker/interpose.h"
+
+#include "lane/slot.h"
+
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int noted(int result, uint32_t change)
+{
+	if (result >= 0 && sffi__interpose_applies())
+		sffi__interpose_note(change);
+	return result;
+}
+
+static int noted_setuid(uid_t user)
+{
+	return noted(setuid(user), CHANGED_IDENTITY);
+}
+
+static int noted_seteuid(uid_t user)
+{
+	return noted(seteuid(user), CHANGED_IDENTITY);
+}
+
+static int noted_setreuid(uid_t real, uid_t effective)
+{
+	return noted(setreuid(real, effective), CHANGED_IDENTITY);
+}
+
+static int noted_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+	return noted(setresuid(real, effective, saved), CHANGED_IDENTITY);
+}
+
+static int noted_setgid(gid_t group)
+{
+	return noted(setgid(group), CHANGED_IDENTITY);
+}
+
+static int noted_setegid(gid_t group)
+{
+	return noted(setegid(group), CHANGED_IDENTITY);
+}
+
+static int noted_setregid(gid_t real, gid_t effective)
+{
+	return noted(setregid(real, effective), CHANGED_IDENTITY);
+}
+
+static int noted_setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+	return noted(setresgid(real, effective, saved), CHANGED_IDENTITY);
+}
+
+static int noted_setgroups(size_t count, const gid_t *groups)
+{
+	return noted(setgroups(count, groups), CHANGED_IDENTITY);
+}
+
+static int noted_initgroups(const char *user, gid_t group)
+{
+	return noted(initgroups(user, group), CHANGED_IDENTITY);
+}
+
+static int noted_chroot(const char *path)
+{
+	return noted(chroot(path), CHANGED_ROOT);
+}
+
+const struct replacement sffi__identity_functions[] = {
+	{ "chroot", (void *)noted_chroot },	    { "initgroups", (void *)noted_initgroups },
+	{ "setegid", (void *)noted_setegid },	    { "seteuid", (void *)noted_seteuid },
+	{ "setgid", (void *)noted_setgid },	    { "setgroups", (void *)noted_setgroups },
+	{ "setregid", (void *)noted_setregid },	    { "setresgid", (void *)noted_setresgid },
+	{ "setresuid", (void *)noted_setresuid },   { "setreuid", (void *)noted_setreuid },
+	{ "setuid", (void *)noted_setuid },
+};
+const size_t sffi__identity_function_count =
+	sizeof sffi__identity_functions / sizeof *sffi__identity_functions;
+
+/* ---- limits and scheduling ------------------------------------------------------------------- */
+
+static int noted_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return noted(setrlimit(resource, limit), CHANGED_LIMITS);
+}
+
+static int noted_prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
+			 struct rlimit *former)
+{
+	return noted(prlimit(pid, resource, limit, former), limit ? CHANGED_LIMITS : 0);
+}
+
+static int noted_setpriority(__priority_which_t which, id_t who, int priority)
+{
+	return noted(setpriority(which, who, priority), CHANGED_LIMITS);
+}
+
+/* Its result may be any number, with or without an error. */
+static int noted_nice(int by)
+{
+	int result = nice(by);
+
+	noted(0, CHANGED_LIMITS);
+	return result;
+}
+
+static int noted_affinity(pid_t pid, size_t size, const cpu_set_t *set)
+{
+	return noted(sched_setaffinity(pid, size, set), CHANGED_PROCESSORS);
+}
+
+/* 0 or an error number. */
+static int noted_thread_affinity(pthread_t thread, size_t size, const cpu_set_t *set)
+{
+	int error = pthread_setaffinity_np(thread, size, set);
+
+	noted(-error, CHANGED_PROCESSORS);
+	return error;
+}
+
+/* On 64-bit machines the two names are one function. */
+const struct replacement sffi__limit_functions[] = {
+	{ "nice", (void *)noted_nice },
+	{ "prlimit", (void *)noted_prlimit },
+	{ "prlimit64", (void *)noted_prlimit },
+	{ "pthread_setaffinity_np", (void *)noted_thread_affinity },
+	{ "sched_setaffinity", (void *)noted_affinity },
+	{ "setpriority", (void *)noted_setpriority },
+	{ "setrlimit", (void *)noted_setrlimit },
+	{ "setrlimit64", (void *)noted_setrlimit },
+};
+const size_t sffi__limit_function_count = sizeof sffi__limit_functions / sizeof *sffi__limit_functions;

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/interpose.h"
+
+#include "worker/worker.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <unistd.h>
+
+/* A zygote's are those of the workers made from it. */
+static struct rebinding identity, limits, descriptors;
+
+static void rebind(struct rebinding *rebinding, const struct replacement *replacements, size_t count)
+{
+	rebinding->replacements = replacements;
+	rebinding->count = count;
+	sffi__rebind(rebinding);
+}
+
+void sffi__interpose(void)
+{
+	rebind(&identity, sffi__identity_functions, sffi__identity_function_count);
+	if (sffi__worker.shares)
+		rebind(&limits, sffi__limit_functions, sffi__limit_function_count);
+	if (sffi__worker.shares_descriptors)
+		rebind(&descriptors, sffi__descriptor_functions, sffi__descriptor_function_count);
+}
+
+/* One that a library has of that name is its own. */
+static bool is_c_library(void *function)
+{
+	Dl_info info;
+
+	return dladdr(function, &info) && info.dli_fname && sffi__rebind_is_exempt(info.dli_fname);
+}
+
+void *sffi__interposed(const char *name, void *function)
+{
+	const struct rebinding *const all[] = { &identity, &limits, &descriptors };
+
+	for (size_t i = 0; function && i < sizeof all / sizeof *all; i++) {
+		void *other = sffi__rebinding_function(all[i], name);
+
+		if (other && is_c_library(function))
+			return other;
+	}
+	return function;
+}
+
+bool sffi__interpose_applies(void)
+{
+	return sffi__worker.control && worker_is_self() && getpid() == sffi__worker.pid;
+}
+
+void sffi__interpose_note(uint32_t change)
+{
+	atomic_fetch_or(&sffi__worker.control->changed, change);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a callee opens in a table that it shares with the host: the functions of the C library that
+ * make descriptors, and close them. The kernel does not tell who has opened one, so it is written
+ * down here which file has which number; the host closes what is left when the worker has failed
+ * (table.h). open, close and the like are async-signal-safe, and so are these: no lock.
+ */
+#include "worker/interpose.h"
+
+#include "worker/worker.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* ---- the record ----------------------------------------------------------------------------- */
+
+/* What has a higher number is told at the worker's end, but not closed. */
+static void write_down(int fd)
+{
+	struct opened_file *file = &worker_opened(sffi__worker.control)[fd];
+	struct stat status;
+
+	if (fd >= OPENED_MAX || fstat(fd, &status))
+		return;
+	file->device = status.st_dev;
+	atomic_store(&file->inode, status.st_ino);
+	sffi__interpose_note(CHANGED_OPENED);
+}
+
+/* Before they are closed: then a number may be another's at once. Whether there were any. */
+static bool strike_out(int first, int last)
+{
+	struct opened_file *files = worker_opened(sffi__worker.control);
+	bool any = false;
+
+	for (int fd = first; fd <= last && fd < OPENED_MAX; fd++)
+		any |= atomic_exchange(&files[fd].inode, 0) != 0;
+	return any;
+}
+
+static int opened(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0 && sffi__interpose_applies())
+		write_down(fd);
+	errno = saved;
+	return fd;
+}
+
+/* What else it closes is the host's, or SafeFFI's. */
+static void closes_range(int first, int last)
+{
+	int saved = errno;
+
+	if (first >= 0 && sffi__interpose_applies() &&
+	    (!strike_out(first, last) || first < last))
+		sffi__interpose_note(CHANGED_CLOSED);
+	errno = saved;
+}
+
+static void closes(int fd)
+{
+	closes_range(fd, fd);
+}
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+/* The mode counts only where a file may be made; one that was not passed is garbage, then as in
+ * the C library. */
+static int opened_open(const char *path, int flags, ...)
+{
+	va_list arguments;
+	mode_t mode;
+
+	va_start(arguments, flags);
+	mode = va_arg(arguments, mode_t);
+	va_end(arguments);
+	return opened(open(path, flags, mode));
+}
+
+static int opened_openat(int directory, const char *path, int flags, ...)
+{
+	va_list arguments;
+	mode_t mode;
+
+	va_start(arguments, flags);
+	mode = va_arg(arguments, mode_t);
+	va_end(arguments);
+	return opened(openat(directory, path, flags, mode));
+}
+
+/* What _FORTIFY_SOURCE makes of a call without a mode. */
+static int opened_open_2(const char *path, int flags)
+{
+	return opened(open(path, flags, 0));
+}
+
+static int opened_openat_2(int directory, const char *path, int flags)
+{
+	return opened(openat(directory, path, flags, 0));
+}
+
+static int opened_creat(const char *path, mode_t mode)
+{
+	return opened(creat(path, mode));
+}
+
+static int opened_mkstemp(char *template)
+{
+	return opened(mkstemp(template));
+}
+
+static int opened_mkostemp(char *template, int flags)
+{
+	return opened(mkostemp(template, flags));
+}
+
+static int opened_memfd(const char *name, unsigned flags)
+{
+	return opened(memfd_create(name, flags));
+}
+
+static int opened_shm(const char *name, int flags, mode_t mode)
+{
+	return opened(shm_open(name, flags, mode));
+}
+
+static int closing_close(int fd)
+{
+	closes(fd);
+	return close(fd);
+}
+
+static int number(unsigned fd)
+{
+	return fd > INT_MAX ? INT_MAX : (int)fd;
+}
+
+static int closing_range(unsigned first, unsigned last, int flags)
+{
+	if (!(flags & CLOSE_RANGE_CLOEXEC))
+		closes_range(number(first), number(last));
+	return close_range(first, last, flags);
+}
+
+static void closing_from(int first)
+{
+	closes_range(first < 0 ? 0 : first, INT_MAX);
+	closefrom(first);
+}
+
+/* ---- streams ------------------------------------------------------------------------------------ */
+
+static FILE *opened_stream(FILE *stream)
+{
+	if (stream)
+		opened(fileno(stream));
+	return stream;
+}
+
+static FILE *opened_fopen(const char *path, const char *mode)
+{
+	return opened_stream(fopen(path, mode));
+}
+
+static FILE *opened_freopen(const char *path, const char *mode, FILE *stream)
+{
+	closes(fileno(stream));
+	return opened_stream(freopen(path, mode, stream));
+}
+
+static FILE *opened_tmpfile(void)
+{
+	return opened_stream(tmpfile());
+}
+
+static FILE *opened_popen(const char *command, const char *mode)
+{
+	return opened_stream(popen(command, mode));
+}
+
+static int closing_fclose(FILE *stream)
+{
+	closes(fileno(stream));
+	return fclose(stream);
+}
+
+static int closing_pclose(FILE *stream)
+{
+	closes(fileno(stream));
+	return pclose(stream);
+}
+
+static DIR *opened_opendir(const char *path)
+{
+	DIR *directory = opendir(path);
+
+	if (directory)
+		opened(dirfd(directory));
+	return directory;
+}
+
+static int closing_closedir(DIR *directory)
+{
+	closes(dirfd(directory));
+	return closedir(directory);
+}
+
+/* ---- doubles ------------------------------------------------------------------------------------ */
+
+static int opened_dup(int fd)
+{
+	return opened(dup(fd));
+}
+
+static int opened_dup2(int fd, int to)
+{
+	if (fd == to)
+		return dup2(fd, to);
+	closes(to);
+	return opened(dup2(fd, to));
+}
+
+static int opened_dup3(int fd, int to, int flags)
+{
+	closes(to);
+	return opened(dup3(fd, to, flags));
+}
+
+static int opened_fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	long argument;
+	int result;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, long);
+	va_end(arguments);
+	result = fcntl(fd, command, argument);
+	return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? opened(result) : result;
+}
+
+/* ---- pipes, sockets and events -------------------------------------------------------------------- */
+
+static int opened_pair(int result, const int ends[2])
+{
+	for (int i = 0; !result && i < 2; i++)
+		opened(ends[i]);
+	return result;
+}
+
+static int opened_pipe(int ends[2])
+{
+	return opened_pair(pipe(ends), ends);
+}
+
+static int opened_pipe2(int ends[2], int flags)
+{
+	return opened_pair(pipe2(ends, flags), ends);
+}
+
+static int opened_socketpair(int family, int type, int protocol, int ends[2])
+{
+	return opened_pair(socketpair(family, type, protocol, ends), ends);
+}
+
+static int opened_socket(int family, int type, int protocol)
+{
+	return opened(socket(family, type, protocol));
+}
+
+static int opened_accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return opened(accept(fd, address, length));
+}
+
+static int opened_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	return opened(accept4(fd, address, length, flags));
+}
+
+/* cmsg(3): descriptors that came with a message. */
+static ssize_t opened_recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t got = recvmsg(fd, message, flags);
+
+	if (got < 0)
+		return got;
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+	     header = CMSG_NXTHDR(message, header)) {
+		int received;
+
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof received <= header->cmsg_len;
+		     at += sizeof received) {
+			memcpy(&received, (char *)header + at, sizeof received);
+			opened(received);
+		}
+	}
+	return got;
+}
+
+static int opened_eventfd(unsigned value, int flags)
+{
+	return opened(eventfd(value, flags));
+}
+
+static int opened_epoll_create(int size)
+{
+	return opened(epoll_create(size));
+}
+
+static int opened_epoll_create1(int flags)
+{
+	return opened(epoll_create1(flags));
+}
+
+static int opened_timerfd(int clock, int flags)
+{
+	return opened(timerfd_create(clock, flags));
+}
+
+static int opened_signalfd(int fd, const sigset_t *mask, int flags)
+{
+	int result = signalfd(fd, mask, flags);
+
+	return fd < 0 ? opened(result) : result;
+}
+
+static int opened_inotify(void)
+{
+	return opened(inotify_init());
+}
+
+static int opened_inotify1(int flags)
+{
+	return opened(inotify_init1(flags));
+}
+
+/* On 64-bit machines the names with 64 are the same functions. */
+const struct replacement sffi__descriptor_functions[] = {
+	{ "__open64_2", (void *)opened_open_2 },   { "__open_2", (void *)opened_open_2 },
+	{ "__openat64_2", (void *)opened_openat_2 }, { "__openat_2", (void *)opened_openat_2 },
+	{ "accept", (void *)opened_accept },	   { "accept4", (void *)opened_accept4 },
+	{ "close", (void *)closing_close },	   { "close_range", (void *)closing_range },
+	{ "closedir", (void *)closing_closedir },  { "closefrom", (void *)closing_from },
+	{ "creat", (void *)opened_creat },	   { "creat64", (void *)opened_creat },
+	{ "dup", (void *)opened_dup },		   { "dup2", (void *)opened_dup2 },
+	{ "dup3", (void *)opened_dup3 },	   { "epoll_create", (void *)opened_epoll_create },
+	{ "epoll_create1", (void *)opened_epoll_create1 }, { "eventfd", (void *)opened_eventfd },
+	{ "fclose", (void *)closing_fclose },	   { "fcntl", (void *)opened_fcntl },
+	{ "fcntl64", (void *)opened_fcntl },	   { "fopen", (void *)opened_fopen },
+	{ "fopen64", (void *)opened_fopen },	   { "freopen", (void *)opened_freopen },
+	{ "freopen64", (void *)opened_freopen },   { "inotify_init", (void *)opened_inotify },
+	{ "inotify_init1", (void *)opened_inotify1 }, { "memfd_create", (void *)opened_memfd },
+	{ "mkostemp", (void *)opened_mkostemp },   { "mkostemp64", (void *)opened_mkostemp },
+	{ "mkstemp", (void *)opened_mkstemp },	   { "mkstemp64", (void *)opened_mkstemp },
+	{ "open", (void *)opened_open },	   { "open64", (void *)opened_open },
+	{ "openat", (void *)opened_openat },	   { "openat64", (void *)opened_openat },
+	{ "opendir", (void *)opened_opendir },	   { "pclose", (void *)closing_pclose },
+	{ "pipe", (void *)opened_pipe },	   { "pipe2", (void *)opened_pipe2 },
+	{ "popen", (void *)opened_popen },	   { "recvmsg", (void *)opened_recvmsg },
+	{ "shm_open", (void *)opened_shm },	   { "signalfd", (void *)opened_signalfd },
+	{ "socket", (void *)opened_socket },	   { "socketpair", (void *)opened_socketpair },
+	{ "timerfd_create", (void *)opened_timerfd }, { "tmpfile", (void *)opened_tmpfile },
+	{ "tmpfile64", (void *)opened_tmpfile },
+};
+const size_t sffi__descriptor_function_count =
+	sizeof sffi__descriptor_functions / sizeof *sffi__descriptor_functions;
