@@ -387,12 +387,12 @@ void sffi__peer_release(struct peer *peer)
  * may open more. */
 static void settle_table(struct peer *peer)
 {
-	enum { PATIENCE_MS = 5000 };
+	enum { PATIENCE_MS = 2000 };
 	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * UINT64_C(1000000);
 
-	while (!sffi__peer_dead(peer) && sffi__os_now_ns() < end)
-		sffi__os_futex_wait(&peer->status->word, WORKER_ABANDONED,
-				    sffi__os_now_ns() + 1000000);
+	/* The zygote says so when it has done with it in that table, too; unless it is gone itself. */
+	while (atomic_load(&peer->status->word) == WORKER_ABANDONED && sffi__os_now_ns() < end)
+		sffi__os_futex_wait(&peer->status->word, WORKER_ABANDONED, end);
 	sffi__table_settle(peer->table, worker_opened(peer->control), peer->fault);
 	free(peer->table);
 	peer->table = NULL;

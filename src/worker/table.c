@@ -31,10 +31,30 @@ static bool each(bool (*act)(int fd, void *data), void *data)
 	return go_on;
 }
 
-/* What has no file of its own has the inode of many others. */
-static bool is_anonymous(const struct stat *status)
+static bool read_target(int fd, char *target, size_t size)
 {
-	return !(status->st_mode & S_IFMT);
+	char path[32];
+	ssize_t length;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	length = readlink(path, target, size - 1);
+	if (length >= 0)
+		target[length] = '\0';
+	return length >= 0;
+}
+
+static bool is_process(const char *target)
+{
+	return !strcmp(target, "anon_inode:[pidfd]");
+}
+
+/* Workers and zygote have some of them a second time. What has no file of its own has the inode
+ * of many others; of ours, only process descriptors are had twice. */
+static bool is_own(int fd, const struct stat *status, const char *target)
+{
+	if (!strncmp(target, "anon_inode:", strlen("anon_inode:")) && !is_process(target))
+		return sffi__own_is(fd);
+	return sffi__own_has(status->st_dev, status->st_ino);
 }
 
 static bool add(int fd, void *data)
@@ -42,15 +62,16 @@ static bool add(int fd, void *data)
 	struct table **table = data, *grown = *table;
 	size_t count = grown->count;
 	struct stat status;
+	char target[64];
 
-	if (fstat(fd, &status) || sffi__own_is(fd) ||
-	    (!is_anonymous(&status) && sffi__own_has(status.st_dev, status.st_ino)))
+	if (fstat(fd, &status) || !read_target(fd, target, sizeof target) || is_own(fd, &status, target))
 		return true;
 	if (!(count & (count - 1)))
 		grown = realloc(grown, sizeof *grown + (count ? 2 * count : 1) * sizeof *grown->entries);
 	if (!grown)
 		return false;
-	grown->entries[grown->count++] = (struct table_entry){ fd, status.st_dev, status.st_ino };
+	grown->entries[grown->count++] = (struct table_entry){ fd, is_process(target), status.st_dev,
+							       status.st_ino };
 	*table = grown;
 	return true;
 }
@@ -77,17 +98,6 @@ static bool has(const struct table *table, int fd, const struct stat *status)
 	return false;
 }
 
-/* Workers and zygote have some of them a second time. What has no file of its own has the inode
- * of many others; of ours, only process descriptors are had twice. */
-static bool is_own(int fd, const struct stat *status, const char *target)
-{
-	static const char anonymous[] = "anon_inode:", process[] = "anon_inode:[pidfd]";
-
-	if (!strncmp(target, anonymous, strlen(anonymous)) && strcmp(target, process) != 0)
-		return sffi__own_is(fd);
-	return sffi__own_has(status->st_dev, status->st_ino);
-}
-
 struct search {
 	const struct table *before;
 	const struct opened_file *opened;
@@ -111,13 +121,10 @@ static bool compare(int fd, void *data)
 {
 	const struct search *search = data;
 	struct fault_descriptor found = { .number = fd, .state = DESCRIPTOR_OPEN };
-	char path[32];
 	struct stat status;
 
-	if (fstat(fd, &status) || has(search->before, fd, &status))
-		return true;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	if (readlink(path, found.target, sizeof found.target - 1) < 0 ||
+	if (fstat(fd, &status) || has(search->before, fd, &status) ||
+	    !read_target(fd, found.target, sizeof found.target) ||
 	    is_own(fd, &status, found.target))
 		return true;
 	if (is_callees(search->opened, fd, &status)) {
@@ -135,8 +142,8 @@ static void tell_gone(const struct table *before, sffi_fault *fault)
 		struct fault_descriptor gone = { .number = entry->fd, .state = DESCRIPTOR_GONE };
 		struct stat status;
 
-		if (fstat(entry->fd, &status) || status.st_dev != entry->device ||
-		    status.st_ino != entry->inode)
+		if (!entry->is_process && (fstat(entry->fd, &status) || status.st_dev != entry->device ||
+					   status.st_ino != entry->inode))
 			tell(fault, &gone);
 	}
 }

@@ -368,6 +368,42 @@ static void collect_all(void)
 	}
 }
 
+/* ---- the host's end ----------------------------------------------------------------- */
+
+/* Whether it has the memory that it shares with us, by proc(5)'s maps: a program that it has become
+ * by execve has not. What cannot be read says nothing. */
+static bool host_has_common(void)
+{
+	static char text[8192];
+	char path[32], wanted[24];
+	size_t kept = 0, overlap;
+	bool has = false;
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/maps", birth->host);
+	overlap = (size_t)snprintf(wanted, sizeof wanted, "%lx-", (unsigned long)birth->common);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	while (!has && (got = read(fd, text + kept, sizeof text - kept)) > 0) {
+		size_t size = kept + (size_t)got;
+
+		has = memmem(text, size, wanted, overlap);
+		kept = size < overlap ? size : overlap;
+		memmove(text, text + size - kept, kept);
+	}
+	close(fd);
+	return has;
+}
+
+/* The host's end of the socket says so, but where others have it, too: in one table with the host,
+ * or as a copy for it. Then we look from time to time. */
+static bool looks_for_host(void)
+{
+	return birth->share & SFFI_SHARE_FILES || pollers[POLL_DOOR].fd >= 0;
+}
+
 /* ---- the zygote's life ------------------------------------------------------------- */
 
 /* The stack cannot grow once the address space is full. */
@@ -427,15 +463,15 @@ void sffi__zygote_main(const struct zygote_birth *given)
 	atomic_store(&birth->common->born, 1);
 	sffi__os_futex_wake(&birth->common->born, 1);
 	for (;;) {
+		static const struct timespec often = { .tv_nsec = 50000000 }, seldom = { .tv_sec = 1 };
 		/* Until the host has it back in its place, which nothing tells us. */
-		static const struct timespec look = { .tv_nsec = 50000000 };
 		bool deaf = is_lost(birth->socket, &socket_file);
 		int ready;
 
 		pollers[POLL_HOST].fd = deaf ? -1 : birth->socket;
-		ready = ppoll(pollers, POLLERS, deaf ? &look : NULL, &waiting);
+		ready = ppoll(pollers, POLLERS, deaf ? &often : looks_for_host() ? &seldom : NULL, &waiting);
 
-		if (getppid() != birth->host)
+		if (getppid() != birth->host || (!ready && !host_has_common()))
 			end();
 		collect_all();
 		/* Without it the host cannot ask any more, but the workers need their parent. */

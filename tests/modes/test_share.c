@@ -3,9 +3,12 @@
  * to SafeFFI. Hosts of their own, since the tests' own descriptors are at stake. */
 #include "helper.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -255,6 +258,76 @@ START_TEST(a_worker_whose_descriptor_is_closed_is_not_taken_for_dead)
 }
 END_TEST
 
+/* ---- the host's end --------------------------------------------------------------------- */
+
+static void become_another(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
+
+	require_adds(function_of(shares, "good", "int add(int, int)"));
+	require_adds(function_of(beside, "good", "int add(int, int)"));
+	execlp("sleep", "sleep", "1000", NULL);
+	_exit(127);
+}
+
+static void end_at_once(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
+
+	require_adds(function_of(shares, "good", "int add(int, int)"));
+	require_adds(function_of(beside, "good", "int add(int, int)"));
+	require(!sffi_call(function_of(shares, "descriptors", "int close_from_three(void)"), NULL));
+	_exit(0);
+}
+
+/* How many processes of a group live; one that has ended is not waited for by what the host became. */
+static int count_group(pid_t group)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	while ((entry = readdir(directory))) {
+		char path[300], text[512] = "", state = 'Z';
+		pid_t its = 0;
+		FILE *file;
+
+		snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
+		file = atoi(entry->d_name) ? fopen(path, "r") : NULL;
+		if (file && fgets(text, sizeof text, file) && strrchr(text, ')'))
+			sscanf(strrchr(text, ')') + 1, " %c %*d %d", &state, &its);
+		if (file)
+			fclose(file);
+		count += its == group && state != 'Z' && state != 'X';
+	}
+	closedir(directory);
+	return count;
+}
+
+static void (*const endings[])(void) = { become_another, end_at_once };
+
+START_TEST(zygotes_and_workers_end_with_the_host)
+{
+	int left = _i == 0, patience = 6000;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setpgid(0, 0);
+		endings[_i]();
+	}
+	setpgid(pid, pid);
+	if (!left)
+		waitpid(pid, NULL, 0);
+	/* The host may not have begun yet, or have ended: zygotes come, then go. */
+	for (; left && count_group(pid) < 3 && patience; patience--)
+		usleep(10000);
+	for (; count_group(pid) > left && patience; patience--)
+		usleep(10000);
+	ck_assert_int_eq(count_group(pid), left);
+	kill(pid, SIGKILL);
+}
+END_TEST
+
 /* ---- what a worker leaves open ------------------------------------------------------------ */
 
 static char *report_of(sffi_status print(const sffi_fault *, FILE *))
@@ -442,6 +515,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, what_was_brought_back_is_closed_again);
 	tcase_add_test(tests, all_goes_on_when_the_numbers_are_those_of_other_files);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
+	tcase_add_loop_test(tests, zygotes_and_workers_end_with_the_host, 0, sizeof endings / sizeof *endings);
 	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
 	tcase_add_test(tests, what_the_callee_keeps_is_closed_with_its_worker);
 	tcase_add_test(tests, what_the_host_was_given_stays_open);
