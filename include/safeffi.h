@@ -150,10 +150,11 @@ SFFI_API uint64_t sffi_domain_generation(const sffi_domain *);
 SFFI_API sffi_status sffi_region_add(void *address, size_t size);
 SFFI_API sffi_status sffi_region_remove(void *address);
 
-/* What changes in the host, its environment, locale, working directory, file mode mask, limits and
- * priority, is the callee's when the next call starts. SafeFFI notices it by itself, in a program
- * that is linked with it; one that loads SafeFFI by dlopen, as bindings do, says so when it has
- * changed the last four. */
+/* What changes in the host, its environment, locale, working directory, file mode mask, limits,
+ * priority, and which files its descriptors 0 to 2 are, is the callee's when the next call starts.
+ * SafeFFI notices it by itself, in a program that is linked with it: dup2(), dup3() and freopen(),
+ * too, but not close(), after which the program says so. One that loads SafeFFI by dlopen, as
+ * bindings do, says so when it has changed any of the last five. */
 SFFI_API void sffi_state_changed(void);
 
 /* ---- libraries and functions ------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "error.h"
 #include "memory/arena.h"
 #include "mode/isolated.h"
+#include "worker/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,22 @@ static void compare_environment(struct worker_news *news, const struct host_stat
 	}
 }
 
+static bool is_same_file(const struct host_standard *a, const struct host_standard *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->access == b->access;
+}
+
+static void compare_standard(struct worker_news *news, const struct host_state *old,
+			     const struct host_state *new)
+{
+	for (int i = 0; i < HOST_STANDARD; i++) {
+		if (is_same_file(&old->standard[i], &new->standard[i]))
+			continue;
+		news->standard |= 1u << i;
+		news->standard_closed |= new->standard[i].access < 0 ? 1u << i : 0;
+	}
+}
+
 static void compare(struct worker_news *news, const struct peer *peer, const struct host_state *new)
 {
 	const struct host_state *old = &peer->mirrored;
@@ -125,6 +142,7 @@ static void compare(struct worker_news *news, const struct peer *peer, const str
 	news->has_priority = old->priority != new->priority;
 	news->priority = new->priority;
 	news->has_directory = own_files && (old->device != new->device || old->inode != new->inode);
+	compare_standard(news, old, new);
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		if (memcmp(&old->limits[i], &new->limits[i], sizeof *new->limits))
 			news->limits_changed |= 1u << i;
@@ -158,44 +176,62 @@ static void compare_thread(struct worker_news *news, const struct lane *lane)
 static bool is_news(const struct worker_news *news)
 {
 	return news->has_locale || news->has_mask || news->has_priority || news->has_directory ||
-	       news->limits_changed || news->entries || news->has_thread_locale;
+	       news->standard || news->limits_changed || news->entries || news->has_thread_locale;
 }
 
 /* ---- telling ------------------------------------------------------------------------------------- */
-
-/* The directory goes as a descriptor: its path may not be the worker's to follow. */
-static sffi_status tell_directory(struct lane *lane, struct worker_news *news, uint64_t argument[4])
-{
-	struct carry carry;
-	int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
-	uint64_t result[2];
-	char byte = 0;
-	sffi_status status;
-
-	if (directory < 0) {
-		news->has_directory = false;
-		return sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
-	}
-	carry = sffi__carry_begin(lane);
-	if (carry.peer->carry >= 0)
-		error = sffi__os_send(carry.peer->carry, &byte, 1, &directory, 1);
-	else
-		news->directory = directory;
-	if (error)
-		news->has_directory = false;
-	status = sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
-	sffi__carry_end(lane, &carry);
-	sffi__os_close(directory);
-	return status;
-}
 
 static sffi_status tell(struct lane *lane, struct worker_news *news)
 {
 	uint64_t argument[4] = { (uintptr_t)news }, result[2];
 
-	return news->has_directory
-		       ? tell_directory(lane, news, argument)
-		       : sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
+	return sffi__isolated_operate(lane, LANE_MIRROR, argument, result, "the host's news");
+}
+
+/* One message, in the order in which worker/mirror.c takes them out of it. 0 or -errno. */
+static int send_descriptors(struct peer *peer, const struct worker_news *news, int directory)
+{
+	int fds[1 + HOST_STANDARD];
+	size_t count = 0;
+	char byte = 0;
+
+	if (directory >= 0)
+		fds[count++] = directory;
+	for (int i = 0; i < HOST_STANDARD; i++)
+		if (news->standard & ~news->standard_closed & 1u << i)
+			fds[count++] = i;
+	if (!count)
+		return 0;
+	return sffi__own_regain(&peer->carry) ? sffi__os_send(peer->carry, &byte, 1, fds, count) : -EBADF;
+}
+
+/* What could not be sent is not news, and is tried again at the next change. */
+static void leave_out(struct worker_news *news, struct host_state *now, const struct host_state *old)
+{
+	news->has_directory = false;
+	news->standard = news->standard_closed = 0;
+	now->device = old->device;
+	now->inode = old->inode;
+	memcpy(now->standard, old->standard, sizeof now->standard);
+}
+
+/* They go as such: a path may not be the worker's to follow. Where the table is shared, the
+ * directory's number will do. */
+static sffi_status tell_descriptors(struct lane *lane, struct worker_news *news, struct host_state *now)
+{
+	int directory = news->has_directory ? open(".", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct carry carry = sffi__carry_begin(lane);
+	sffi_status status;
+
+	news->has_directory = directory >= 0;
+	if (carry.peer->carry < 0)
+		news->directory = directory;
+	else if (send_descriptors(carry.peer, news, directory))
+		leave_out(news, now, &carry.peer->mirrored);
+	status = tell(lane, news);
+	sffi__carry_end(lane, &carry);
+	sffi__os_close(directory);
+	return status;
 }
 
 /* The peer's lock is held. */
@@ -212,7 +248,9 @@ static sffi_status tell_news(struct lane *lane, struct host_state *now)
 		return sffi__fail(SFFI_ENOMEM, "the arena is full");
 	compare(news, peer, now);
 	compare_thread(news, lane);
-	if (is_news(news))
+	if (news->has_directory || news->standard)
+		status = tell_descriptors(lane, news, now);
+	else if (is_news(news))
 		status = tell(lane, news);
 	sffi__arena_give(domain->arena, news);
 	if (status)

@@ -64,7 +64,8 @@ void sffi__os_futex_wake(_Atomic uint32_t *word, int waiters);
 
 /* ---- what the kernel alone knows of this process ----------------------------- */
 
-/* How often working directory, mask, limits or priority may have changed: changes.c. */
+/* How often working directory, mask, limits, priority or descriptors 0 to 2 may have changed:
+ * changes.c. */
 extern _Atomic uint32_t sffi__host_changes;
 /* Whether all of this process does them that way: it was linked with the library. */
 bool sffi__os_counts_changes(void);

@@ -2,7 +2,9 @@
 #include "worker/host_state.h"
 
 #include "os/os.h"
+#include "worker/own.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -54,6 +56,20 @@ void sffi__host_state_directory(struct host_state *state)
 		here = (struct stat){ 0 };
 	state->device = here.st_dev;
 	state->inode = here.st_ino;
+}
+
+/* Where the host has a number closed, a descriptor of SafeFFI's own may have come to lie there. */
+void sffi__host_state_standard(struct host_state *state)
+{
+	for (int i = 0; i < HOST_STANDARD; i++) {
+		struct host_standard *standard = &state->standard[i];
+		int flags = sffi__own_is(i) ? -1 : fcntl(i, F_GETFL);
+		struct stat file;
+
+		*standard = (struct host_standard){ .access = -1 };
+		if (flags >= 0 && !fstat(i, &file))
+			*standard = (struct host_standard){ file.st_dev, file.st_ino, flags & O_ACCMODE };
+	}
 }
 
 /* Another thread may be setting it, which frees the name: what is read then may be another name or
@@ -110,6 +126,7 @@ bool sffi__host_state_read(struct host_state *state)
 	*state = (struct host_state){ .priority = getpriority(PRIO_PROCESS, 0) };
 	take_kernels(state);
 	sffi__host_state_directory(state);
+	sffi__host_state_standard(state);
 	state->locale = strdup(locale);
 	if (state->locale && read_environment(state))
 		return true;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What workers have of the host's process besides memory and descriptors: environment,
- * locale, working directory, file mode mask, limits, priority. A worker is born with that of
- * its zygote; what has changed in the host since, it is told before its next call
- * (mode/mirror.h).
+ * What workers have of the host's process besides memory and descriptors that are passed:
+ * environment, locale, working directory, file mode mask, limits, priority, descriptors 0 to 2. A
+ * worker is born with that of its zygote; what has changed in the host since, it is told before its
+ * next call (mode/mirror.h).
  */
 #ifndef SFFI_HOST_STATE_H
 #define SFFI_HOST_STATE_H
@@ -14,6 +14,19 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+enum { HOST_STANDARD = 3 };
+
+/*
+ * Which file one of the descriptors 0 to 2 is. Another open file of the same inode, with an offset
+ * of its own, looks the same, as does a terminal that was opened again: the worker then keeps the one
+ * that it has.
+ */
+struct host_standard {
+	dev_t device;
+	ino_t inode;
+	int access; /* O_ACCMODE of it; -1: closed */
+};
+
 struct host_state {
 	char *environment; /* entries with their NULs, one after the other; owned, or NULL */
 	size_t environment_size;
@@ -23,6 +36,7 @@ struct host_state {
 	uint32_t mask;
 	int32_t priority;
 	struct rlimit limits[RLIM_NLIMITS];
+	struct host_standard standard[HOST_STANDARD];
 };
 
 /* As it is now. False: out of memory. */
@@ -32,13 +46,17 @@ void sffi__host_state_free(struct host_state *);
 /* Copies the locale's name, as setlocale(LC_ALL) gives it. */
 enum { HOST_LOCALE_SIZE = 1024, HOST_CATEGORIES = 13, HOST_CATEGORY_SIZE = 80 };
 void sffi__host_locale(char name[HOST_LOCALE_SIZE]);
-/* The working directory alone. */
+/* The working directory alone; descriptors 0 to 2 alone. */
 void sffi__host_state_directory(struct host_state *);
+void sffi__host_state_standard(struct host_state *);
 
 /* The news as a worker gets them, in a block of the arena. */
 struct worker_news {
 	bool has_locale, has_mask, has_priority, has_directory;
 	int32_t directory; /* its number where descriptors are shared; -1: it waits on the socket */
+	/* A bit for each of 0 to 2: it is another now, or none. Where descriptors are not shared,
+	 * those that are open wait on the socket, after the directory in its message. */
+	uint32_t standard, standard_closed;
 	uint32_t mask;
 	int32_t priority;
 	uint32_t limits_changed; /* a bit for each */

@@ -94,15 +94,71 @@ static void take_thread_locale(const struct worker_news *news)
 
 static void take_directory(int directory)
 {
-	size_t count = 1;
-	char byte;
-
-	if (directory < 0 && (sffi__os_receive(sffi__worker.socket, &byte, 1, &directory, &count,
-					       MSG_DONTWAIT) != 1 || !count))
+	if (directory < 0)
 		return;
 	if (fchdir(directory))
 		errno = 0; /* the host could enter it, this process may not: it stays where it is */
 	sffi__os_close(directory);
+}
+
+/* -1: closed there. What waits in the stream goes to the former file. */
+static void take_standard(int number, int fd)
+{
+	if (number == STDOUT_FILENO)
+		sffi__output_flush();
+	if (fd < 0)
+		sffi__os_close(number);
+	else
+		dup2(fd, number);
+	sffi__os_close(fd);
+}
+
+/* That the former file was at its end says nothing of the new one. */
+static void begin_input(void)
+{
+	/* Who holds it reads from it. */
+	if (ftrylockfile(stdin))
+		return;
+	clearerr_unlocked(stdin);
+	funlockfile(stdin);
+}
+
+/* Out of the way: the numbers 0 to 2 are free where the host had them closed, and are to be put
+ * over. */
+static int receive_high(int fds[1 + HOST_STANDARD])
+{
+	size_t count = 1 + HOST_STANDARD;
+	char byte;
+
+	if (sffi__os_receive(sffi__worker.socket, &byte, 1, fds, &count, MSG_DONTWAIT) != 1)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		int low = fds[i];
+
+		if (low >= HOST_STANDARD)
+			continue;
+		fds[i] = fcntl(low, F_DUPFD_CLOEXEC, HOST_STANDARD);
+		sffi__os_close(low);
+	}
+	return (int)count;
+}
+
+/* In the order in which they were sent. Where the process has no numbers left, the last are missing:
+ * what they were for stays as it is. */
+static void take_sent(const struct worker_news *news)
+{
+	uint32_t open = news->standard & ~news->standard_closed;
+	int fds[1 + HOST_STANDARD], next = 0;
+	int count = news->has_directory || open ? receive_high(fds) : 0;
+
+	if (news->has_directory && next < count)
+		take_directory(fds[next++]);
+	for (int i = 0; i < HOST_STANDARD; i++) {
+		int fd = open & 1u << i && next < count ? fds[next++] : -1;
+
+		if (fd >= 0 || news->standard_closed & 1u << i)
+			take_standard(i, fd);
+	}
 }
 
 /* The lock is held. */
@@ -125,10 +181,13 @@ void sffi__news_take(const struct worker_news *news)
 		pthread_mutex_lock(&known_lock);
 		look();
 	}
-	if (news->has_directory && news->directory >= 0)
-		take_directory(fcntl(news->directory, F_DUPFD_CLOEXEC, 3));
+	/* Without a socket the table is the host's. */
+	if (sffi__worker.socket >= 0)
+		take_sent(news);
 	else if (news->has_directory)
-		take_directory(-1);
+		take_directory(fcntl(news->directory, F_DUPFD_CLOEXEC, HOST_STANDARD));
+	if (news->standard & 1u << STDIN_FILENO)
+		begin_input();
 	if (news->has_mask)
 		umask((mode_t)news->mask);
 	if (news->has_priority)

@@ -136,17 +136,22 @@ static void write_control(struct peer *peer, const struct peer_request *request)
 	peer->libraries = control->libraries;
 }
 
+/* Where the host has it closed, a descriptor of ours may have come to lie there. */
+static int standard(const struct peer *peer, int fd)
+{
+	return peer->share & SFFI_SHARE_FILES || peer->mirrored.standard[fd].access < 0 ? -1 : fd;
+}
+
 /* What the worker is to have of the host, besides its memory. */
 static int send_orders(const struct peer *peer, const struct peer_request *request, int socket)
 {
 	struct worker_orders orders = { .host = getpid(), .share = peer->share, .unhurried = request->unhurried };
-	bool own_files = !(peer->share & SFFI_SHARE_FILES);
 	int directory = peer->share & SFFI_SHARE_CWD ? -1 : open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int candidates[ORDER_FDS] = {
 		[ORDER_ARENA] = request->arena_fd,
-		[ORDER_STDIN] = own_files ? 0 : -1,
-		[ORDER_STDOUT] = own_files ? 1 : -1,
-		[ORDER_STDERR] = own_files ? 2 : -1,
+		[ORDER_STDIN] = standard(peer, STDIN_FILENO),
+		[ORDER_STDOUT] = standard(peer, STDOUT_FILENO),
+		[ORDER_STDERR] = standard(peer, STDERR_FILENO),
 		[ORDER_DIRECTORY] = directory,
 	};
 	int fds[ORDER_FDS], error;
@@ -175,8 +180,9 @@ static sffi_status adopt(struct peer *peer, const struct peer_request *request,
 	peer->pidfd = newcomer->pidfd;
 	peer->parent = newcomer->parent;
 	peer->mirrored = newcomer->state;
-	/* The orders bring the directory as it is now; the program has no locale set. */
+	/* The orders bring directory and descriptors as they are now; the program has no locale set. */
 	sffi__host_state_directory(&peer->mirrored);
+	sffi__host_state_standard(&peer->mirrored);
 	if (peer->exec)
 		strcpy(peer->mirrored.locale, "C");
 	sffi__zone_assign(peer->zone, request->domain, request->generation);

@@ -3,6 +3,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
@@ -161,6 +162,36 @@ START_TEST(a_call_does_not_wait_for_the_stream)
 	pthread_barrier_wait(&stream_wanted);
 	pthread_join(holder, NULL);
 	sffi_domain_close(&domain);
+}
+END_TEST
+
+static void ck_refused_by_kernel(int result, int error)
+{
+	ck_assert_int_eq(result, -1);
+	ck_assert_int_eq(errno, error);
+}
+
+/* Those of the library do what the C library's do. */
+START_TEST(descriptors_are_put_as_ever)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(dup2(fd, fd), fd);
+	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert_int_eq(dup2(fd, 0), 0);
+	ck_assert_int_eq(fcntl(0, F_GETFD), 0);
+	ck_assert_int_eq(dup3(fd, 0, O_CLOEXEC), 0);
+	ck_assert_int_eq(fcntl(0, F_GETFD), FD_CLOEXEC);
+	ck_refused_by_kernel(dup3(fd, fd, 0), EINVAL);
+	close(fd);
+	ck_refused_by_kernel(dup2(fd, fd), EBADF);
+	ck_refused_by_kernel(dup2(fd, 0), EBADF);
+	ck_refused_by_kernel(dup2(0, -1), EBADF);
+	ck_refused_by_kernel(dup2(-1, -1), EBADF);
+	ck_assert_ptr_eq(freopen("/dev/null", "r", stdin), stdin);
+	ck_assert_int_eq(fileno(stdin), 0);
+	ck_assert_ptr_null(freopen("/dev/null/none", "r", stdin));
+	ck_assert_int_eq(errno, ENOTDIR);
 }
 END_TEST
 
@@ -325,6 +356,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, workers_are_nobodys_children);
 	tcase_add_test(tests, output_is_not_written_twice);
 	tcase_add_test(tests, a_call_does_not_wait_for_the_stream);
+	tcase_add_test(tests, descriptors_are_put_as_ever);
 	tcase_add_test(tests, the_hosts_own_fork_works);
 	tcase_add_test(tests, a_fork_finds_no_lock_held);
 	tcase_add_test(tests, regions_are_not_in_workers);
