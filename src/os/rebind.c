@@ -154,6 +154,24 @@ static int rebind_object(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
+static int count_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct walk *walk = data;
+
+	(void)size;
+	walk->rebinding->unloaded = info->dlpi_subs;
+	walk->count++;
+	return 0;
+}
+
+void sffi__rebind_unloaded(struct rebinding *rebinding)
+{
+	struct walk walk = { .rebinding = rebinding };
+
+	dl_iterate_phdr(count_object, &walk);
+	rebinding->seen = walk.count;
+}
+
 void sffi__rebind(struct rebinding *rebinding)
 {
 	struct walk walk = { .rebinding = rebinding };

@@ -24,6 +24,9 @@ struct rebinding {
 /* In all objects that were loaded since the last time, but for those that are exempt. Not
  * async-signal-safe. */
 void sffi__rebind(struct rebinding *);
+/* Some of them have been unloaded, and nothing was loaded since the last time. Without this word
+ * all are gone through again. */
+void sffi__rebind_unloaded(struct rebinding *);
 /* The replacement of that name, or NULL. */
 void *sffi__rebinding_function(const struct rebinding *, const char *name);
 /* The C library, the loader and this library call the real ones. */

@@ -83,9 +83,10 @@ void sffi__worker_adopt(int socket)
 	sffi__worker.host = orders.host;
 	sffi__worker.shares = orders.share != 0;
 	sffi__worker.shares_descriptors = orders.share & SFFI_SHARE_FILES;
-	sffi__interpose();
-	if (orders.share)
+	if (orders.share) {
+		sffi__interpose();
 		sffi__news_look();
+	}
 	if (orders.unhurried)
 		wait_for_leisure(sffi__worker.control);
 	if (fds[ORDER_DIRECTORY] >= 0 && fchdir(fds[ORDER_DIRECTORY]))

@@ -26,6 +26,15 @@ void sffi__interpose(void)
 		rebind(&descriptors, sffi__descriptor_functions, sffi__descriptor_function_count);
 }
 
+void sffi__interpose_unloaded(void)
+{
+	struct rebinding *const all[] = { &identity, &limits, &descriptors };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i]->seen)
+			sffi__rebind_unloaded(all[i]);
+}
+
 /* One that a library has of that name is its own. */
 static bool is_c_library(void *function)
 {

@@ -14,6 +14,8 @@
 
 /* In all objects that are there by now: before a worker has orders, and after each loading. */
 void sffi__interpose(void);
+/* After an unloading by ourselves: what is left was there before. */
+void sffi__interpose_unloaded(void);
 /* What is to be called in place of a function that was looked up by its name. */
 void *sffi__interposed(const char *name, void *function);
 

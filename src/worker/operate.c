@@ -42,6 +42,7 @@ static void unload(struct lane_thread *self, const uint64_t argument[6], uint64_
 {
 	(void)self, (void)result;
 	dlclose((void *)argument[0]);
+	sffi__interpose_unloaded();
 }
 
 static void symbol(struct lane_thread *self, const uint64_t argument[6], uint64_t result[2])

@@ -93,6 +93,7 @@ static __attribute__((noinline)) void warm_up(struct lane_thread *self)
 	if (library) {
 		dlsym(library, "cos");
 		dlclose(library);
+		sffi__interpose_unloaded();
 	}
 	for (size_t i = 0; i < DEEP; i += PAGE)
 		(void)deep[i];
@@ -136,6 +137,7 @@ void sffi__worker_main(const struct worker_start *start)
 	/* Out of the way of what the callee opens. */
 	sffi__worker.socket = sffi__os_move_high(start->socket);
 	make_mark();
+	sffi__interpose();
 	sffi__signals_forward();
 	main_lane = sffi__lane_thread_new(0);
 	if (!main_lane)
