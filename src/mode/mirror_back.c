@@ -16,19 +16,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { ROOM = 256 * 1024 };
-
-/* What the worker has written, copied once; then it is text with its end, whatever it says. */
-static char *fetch(struct lane *lane, size_t *size)
+/* What the worker has written, copied once; then it is text with its end, whatever it says. NULL: it
+ * needs more room, or has failed. */
+static char *fetch(struct lane *lane, size_t room, size_t *size)
 {
 	struct arena *arena = lane->work.domain->arena;
-	char *block = sffi__arena_take(arena, ROOM, false), *text = NULL;
-	uint64_t argument[4] = { (uintptr_t)block, ROOM - 1 }, result[2] = { 0 };
+	char *block = sffi__arena_take(arena, room, false), *text = NULL;
+	uint64_t argument[4] = { (uintptr_t)block, room - 1 }, result[2] = { 0 };
 
 	if (!block)
 		return NULL;
 	if (!sffi__isolated_operate(lane, LANE_TELL, argument, result, "the callee's news") &&
-	    result[0] && result[0] < ROOM)
+	    result[0] && result[0] < room)
 		text = malloc(result[0] + 1);
 	if (text) {
 		memcpy(text, block, result[0]);
@@ -118,10 +117,14 @@ static void take_over(struct peer *peer, char *text, size_t size)
 /* The peer's lock is held from here on. */
 static void environment_back(struct lane *lane)
 {
+	enum { LEAST = 64 << 10, MOST = 64 << 20 };
+	struct peer *peer = lane->peer;
+	char *text = NULL;
 	size_t size;
-	char *text = fetch(lane, &size);
 
-	if (text)
+	for (size_t room = LEAST; !text && room <= MOST && lane->peer == peer; room *= 8)
+		text = fetch(lane, room, &size);
+	if (text && lane->peer == peer)
 		take_over(lane->peer, text, size);
 	free(text);
 }
@@ -226,7 +229,6 @@ static void share_back(struct lane *lane, uint32_t changed)
 	struct peer *peer = lane->peer;
 
 	pthread_mutex_lock(&peer->mirror);
-	sffi__peer_retain(peer);
 	if (changed & CHANGED_LIMITS) {
 		limits_back(peer);
 		priority_back(lane);
@@ -236,17 +238,19 @@ static void share_back(struct lane *lane, uint32_t changed)
 	if (changed & CHANGED_ENVIRONMENT)
 		environment_back(lane);
 	pthread_mutex_unlock(&peer->mirror);
-	sffi__peer_release(peer);
 }
 
 sffi_status sffi__mirror_back(struct lane *lane)
 {
 	struct peer *peer = lane->peer;
+	sffi_status status;
 	uint32_t changed;
 
 	/* Within an upcall it can wait for the end of the outer call. */
 	if (lane->work.depth)
 		return SFFI_OK;
+	/* To ask it can be its end. */
+	sffi__peer_retain(peer);
 	changed = atomic_exchange(&peer->control->changed, 0);
 	if (peer->share & SFFI_SHARE_FILES && changed & CHANGED_OPENED)
 		sffi__table_note_opened(&peer->opened, worker_opened(peer->control));
@@ -254,5 +258,7 @@ sffi_status sffi__mirror_back(struct lane *lane)
 		sffi__own_regain_all();
 	if (peer->share && changed & (CHANGED_LIMITS | CHANGED_PROCESSORS | CHANGED_ENVIRONMENT))
 		share_back(lane, changed);
-	return tell_departure(peer, changed);
+	status = tell_departure(peer, changed);
+	sffi__peer_release(peer);
+	return status;
 }

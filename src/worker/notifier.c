@@ -29,7 +29,7 @@ sffi_status sffi__notifier_open(struct notifier *notifier)
 	notifier->read = sffi__own_note(ends[0]);
 	notifier->write = sffi__own_note(ends[1]);
 	notifier->set = sffi__own_note(epoll_create1(EPOLL_CLOEXEC));
-	if (notifier->set < 0 || epoll_ctl(notifier->set, EPOLL_CTL_ADD, ends[0], &readable)) {
+	if (notifier->set < 0 || epoll_ctl(notifier->set, EPOLL_CTL_ADD, notifier->read, &readable)) {
 		int error = errno;
 
 		sffi__notifier_close(notifier);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct file {
 	bool is_noted;
@@ -171,6 +172,8 @@ int sffi__own_note(int fd)
 	int saved = errno;
 
 	pthread_mutex_lock(&lock);
+	if (fd >= 0 && fd <= STDERR_FILENO)
+		fd = sffi__os_move_high(fd);
 	note(fd);
 	pthread_mutex_unlock(&lock);
 	errno = saved;

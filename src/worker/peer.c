@@ -56,7 +56,7 @@ static int reopen(struct peer *peer, int lost)
 		sffi__os_close(fd);
 		fd = -1;
 	}
-	sffi__own_note(fd);
+	fd = sffi__own_note(fd);
 	if (!atomic_compare_exchange_strong(&peer->pidfd, &lost, fd < 0 ? -1 : fd)) {
 		sffi__own_close(fd);
 		return lost;

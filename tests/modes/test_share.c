@@ -328,6 +328,88 @@ START_TEST(zygotes_and_workers_end_with_the_host)
 }
 END_TEST
 
+/* ---- numbers, and users -------------------------------------------------------------------- */
+
+static void host_without_standard(void)
+{
+	int fd, report = fcntl(2, F_DUPFD_CLOEXEC, 100);
+	sffi_domain *domain;
+
+	for (fd = 0; fd < 3; fd++)
+		close(fd);
+	domain = open_domain(0);
+	require_adds(function_of(domain, "good", "int add(int, int)"));
+	require(sffi_domain_fd(domain) > 2);
+	for (fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) >= 0) {
+			dprintf(report, "SafeFFI has taken %d\n", fd);
+			_exit(1);
+		}
+	sffi_domain_close(&domain);
+}
+
+START_TEST(numbers_of_standard_streams_are_left_to_the_host)
+{
+	run_host(host_without_standard);
+}
+END_TEST
+
+/* Once, by the call that finds it; what the callee did is done. */
+static void require_told(sffi_status status, int *result)
+{
+	require(status == SFFI_ENOTSUP && !*result);
+	require(strstr(sffi_error(), "the user or the groups of its worker alone"));
+	*result = -1;
+}
+
+static void host_of_another_user(void)
+{
+	sffi_domain *domain = open_domain(0);
+	sffi_function *become = function_of(domain, "exits", "int become_nobody(void)");
+	sffi_function *add = function_of(domain, "good", "int add(int, int)");
+	int result = -1, sum = 0, two = 2, three = 3;
+	void *const arguments[] = { &two, &three };
+	sffi_batch batch[] = { { .function = become, .result = &result },
+			       { .function = add, .result = &sum, .arguments = arguments } };
+
+	require_told(sffi_call(become, &result), &result);
+	require_adds(add);
+	require(!sffi_domain_restart(domain));
+	require_told(sffi_call_batch(batch, 2), &result);
+	require(sum == 5 && !batch[0].status && batch[1].status == SFFI_ENOTSUP);
+	require_adds(add);
+	sffi_domain_close(&domain);
+}
+
+START_TEST(a_worker_that_became_another_user_is_told)
+{
+	/* Others cannot become one. */
+	if (!geteuid())
+		run_host(host_of_another_user);
+}
+END_TEST
+
+static void host_of_a_large_environment(void)
+{
+	enum { LARGE = 1 << 20 };
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
+	sffi_function *set = function_of(shares, "state", "int set_variable(const char *name, const char *value)");
+	char *value = malloc(LARGE + 1);
+
+	memset(value, 'x', LARGE);
+	value[LARGE] = '\0';
+	require(!sffi_call(set, NULL, "LARGE", value));
+	require(getenv("LARGE") && strlen(getenv("LARGE")) == LARGE);
+	free(value);
+	sffi_domain_close(&shares);
+}
+
+START_TEST(an_environment_of_any_size_comes_back)
+{
+	run_host(host_of_a_large_environment);
+}
+END_TEST
+
 /* ---- what a worker leaves open ------------------------------------------------------------ */
 
 static char *report_of(sffi_status print(const sffi_fault *, FILE *))
@@ -516,6 +598,9 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, all_goes_on_when_the_numbers_are_those_of_other_files);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
 	tcase_add_loop_test(tests, zygotes_and_workers_end_with_the_host, 0, sizeof endings / sizeof *endings);
+	tcase_add_test(tests, numbers_of_standard_streams_are_left_to_the_host);
+	tcase_add_test(tests, a_worker_that_became_another_user_is_told);
+	tcase_add_test(tests, an_environment_of_any_size_comes_back);
 	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
 	tcase_add_test(tests, what_the_callee_keeps_is_closed_with_its_worker);
 	tcase_add_test(tests, what_the_host_was_given_stays_open);
