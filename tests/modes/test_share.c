@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Domains whose workers share the host's descriptors: what their callees can do to the host, and
  * to SafeFFI. Hosts of their own, since the tests' own descriptors are at stake. */
-#include "helper.h"
+#include "lone_host.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,58 +15,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { NUMBERS = 1200 };
-
-#define require(condition)                                                                   \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			dprintf(2, "%s:%d: not %s (%s)\n", __FILE__, __LINE__, #condition,   \
-				sffi_error());                                               \
-			_exit(1);                                                            \
-		}                                                                            \
-	} while (0)
-
-static sffi_domain *open_domain(unsigned share)
-{
-	sffi_domain *domain = NULL;
-	sffi_options options;
-
-	test_options(&options);
-	options.share = share;
-	require(!sffi_domain_open(&domain, &options));
-	return domain;
-}
-
-static sffi_function *function_of(sffi_domain *domain, const char *victim, const char *declaration)
-{
-	sffi_function *function = NULL;
-	sffi_library *library = NULL;
-
-	require(!sffi_library_open(&library, domain, test_victim(victim)));
-	require(!sffi_function_get(&function, library, declaration));
-	return function;
-}
-
-static void require_adds(sffi_function *add)
-{
-	int sum = 0;
-
-	require(!sffi_call(add, &sum, 2, 3) && sum == 5);
-}
-
-static void run_host(void (*host)(void))
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (!pid) {
-		host();
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "the host ended with %#x", status);
-}
 
 /* ---- every descriptor closed ------------------------------------------------------------- */
 
@@ -91,20 +40,6 @@ static void require_numbers(void)
 			(!fstat(fd, &now) && now.st_ino == mine[fd].st_ino &&
 			 now.st_dev == mine[fd].st_dev));
 	}
-}
-
-/* But for those of processes: SafeFFI's, until it has seen them end. */
-static int count_open(void)
-{
-	char path[32], target[64] = "";
-	int count = 0;
-
-	for (int fd = 0; fd < NUMBERS; fd++) {
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-		if (readlink(path, target, sizeof target - 1) > 0)
-			count += strncmp(target, "anon_inode:[pidfd]", strlen("anon_inode:[pidfd]")) != 0;
-	}
-	return count;
 }
 
 /* Its worker is the same as before: so is what the library knows. */
@@ -255,6 +190,55 @@ static void host_waits(void)
 START_TEST(a_worker_whose_descriptor_is_closed_is_not_taken_for_dead)
 {
 	run_host(host_waits);
+}
+END_TEST
+
+/* ---- a callee that spoils its process, and dies -------------------------------------------- */
+
+/* Directory and mask, which the kernel shares, go with the callee's. */
+static void host_of_a_spoiler(unsigned share)
+{
+	char before[4096], after[4096];
+	sffi_domain *beside = open_domain(0), *domain = open_domain(share);
+	sffi_function *spoil = function_of(domain, "descriptors", "void spoil_and_die(void)");
+	sffi_function *add = function_of(domain, "good", "int add(int, int)");
+	struct rlimit files, now;
+	mode_t mask = umask(027);
+	int opened = count_open(), mine_here = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	require(getcwd(before, sizeof before) && !getrlimit(RLIMIT_NOFILE, &files));
+	for (int i = 0; i < 3; i++) {
+		require(sffi_call(spoil, NULL) == SFFI_EFAULT);
+		require(!strstr(report_of(sffi_fault_print), "SafeFFI's own, closed by a callee; they are open "
+								     "again") == !share);
+		require_adds(add);
+		require_adds(function_of(beside, "good", "int add(int, int)"));
+	}
+	require(!getrlimit(RLIMIT_NOFILE, &now) && !memcmp(&now, &files, sizeof now));
+	require(!getenv("SPOILED") && !strcmp(setlocale(LC_ALL, NULL), "C"));
+	require(getpriority(PRIO_PROCESS, 0) < 7);
+	require(share || (fcntl(mine_here, F_GETFD) >= 0 && count_open() >= opened));
+	require(getcwd(after, sizeof after) && (strcmp(before, after) == 0 || share));
+	require(umask(mask) == (share ? 0 : 027));
+	sffi_domain_close(&domain);
+	sffi_domain_close(&beside);
+}
+
+static void host_that_shares_nothing(void)
+{
+	host_of_a_spoiler(0);
+}
+
+static void host_that_shares_all(void)
+{
+	host_of_a_spoiler(SFFI_SHARE_ALL);
+}
+
+static void (*const spoiled[])(void) = { host_that_shares_nothing, host_that_shares_all };
+
+START_TEST(a_callee_that_spoils_its_process_and_dies)
+{
+	run_host(spoiled[_i]);
 }
 END_TEST
 
@@ -410,183 +394,6 @@ START_TEST(an_environment_of_any_size_comes_back)
 }
 END_TEST
 
-/* ---- what a worker leaves open ------------------------------------------------------------ */
-
-static char *report_of(sffi_status print(const sffi_fault *, FILE *))
-{
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-
-	require(file && sffi_last_fault() && !print(sffi_last_fault(), file) && !fclose(file));
-	return text;
-}
-
-/* Around it is what the report must not name: what SafeFFI has opened, and what is closed again. */
-static void host_is_left_descriptors(void)
-{
-	int gone = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside;
-	sffi_function *open_file = function_of(shares, "good", "int open_file(const char *path)");
-	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
-	char expected[128];
-	int fd = -1, closed = -1;
-
-	require(!sffi_call(open_file, &closed, "/proc/self/maps") && !close(closed));
-	require(!sffi_call(open_file, &fd, "/etc/passwd") && fd >= 0);
-	beside = open_domain(0);
-	require(sffi_domain_fd(beside) >= 0 && sffi_domain_fd(shares) >= 0);
-	require(!close(gone));
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	/* It was returned: it is the host's. */
-	snprintf(expected, sizeof expected, "by the callee or the host: %d -> /etc/passwd\n", fd);
-	require(strstr(report_of(sffi_fault_print), expected));
-	snprintf(expected, sizeof expected, "closed since the worker started, by the callee or the host: %d\n",
-		 gone);
-	require(strstr(report_of(sffi_fault_print), expected));
-	snprintf(expected, sizeof expected,
-		 "\"descriptors\":[{\"number\":%d,\"target\":\"/etc/passwd\",\"state\":\"open\"},", fd);
-	require(strstr(report_of(sffi_fault_print_json), expected));
-	snprintf(expected, sizeof expected, "{\"number\":%d,\"target\":null,\"state\":\"gone\"}]", gone);
-	require(strstr(report_of(sffi_fault_print_json), expected));
-	/* The next worker found it there. */
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(strstr(report_of(sffi_fault_print_json), "\"descriptors\":[]"));
-	require(!close(fd));
-	sffi_domain_close(&shares);
-	sffi_domain_close(&beside);
-}
-
-START_TEST(the_report_lists_what_a_worker_leaves_open)
-{
-	run_host(host_is_left_descriptors);
-}
-END_TEST
-
-static int count_in(const char *text, const char *wanted)
-{
-	int count = 0;
-
-	while ((text = strstr(text, wanted))) {
-		text += strlen(wanted);
-		count++;
-	}
-	return count;
-}
-
-/* By every function that makes one: none of them was told to the host. Closed with the worker that
- * fails, and with the domain. */
-static void host_is_left_what_it_never_had(void)
-{
-	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
-	sffi_function *open_each = function_of(shares, "descriptors", "int open_each_kind(void)");
-	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
-	sffi_function *leak = function_of(shares, "descriptors", "void leak_all(void)");
-	struct rlimit usual = { 1024, 1024 };
-	int before, opened = 0;
-
-	before = count_open();
-	require(!sffi_call(open_each, &opened));
-	opened -= 10000;
-	require(opened > 20 && count_open() == before + opened);
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(count_open() == before);
-	require(count_in(report_of(sffi_fault_print_json), "\"state\":\"closed\"") == opened);
-	require(strstr(report_of(sffi_fault_print), "opened by the callee, closed with its worker: "));
-	/* So that there are numbers left for the next worker. */
-	require(!setrlimit(RLIMIT_NOFILE, &usual) && !sffi_call(leak, NULL) && count_open() > 900);
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(count_open() == before);
-	require(!sffi_call(open_each, NULL));
-	require(!sffi_domain_restart(shares) && count_open() == before);
-	require(!sffi_call(open_each, NULL) && count_open() > before);
-	sffi_domain_close(&shares);
-	require(count_open() <= before);
-}
-
-START_TEST(what_the_callee_keeps_is_closed_with_its_worker)
-{
-	run_host(host_is_left_what_it_never_had);
-}
-END_TEST
-
-static int told;
-
-static int be_told(int fd)
-{
-	told = fd;
-	return 0;
-}
-
-/* Whatever way the host gets to know a number, from then on it is the host's. */
-static void host_is_given_descriptors(void)
-{
-	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
-	sffi_function *fill = function_of(shares, "descriptors", "int fill_pipe(out int ends[2])");
-	sffi_function *open_tell = function_of(shares, "descriptors", "int open_and_tell(int (*tell)(int))");
-	sffi_function *open_later = function_of(shares, "descriptors", "void open_for_later(void)");
-	sffi_function *opened_then = function_of(shares, "descriptors", "int opened_then(void)");
-	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
-	int ends[2] = { -1, -1 }, later = -1;
-
-	require(!sffi_call(fill, NULL, ends) && fcntl(ends[0], F_GETFD) >= 0);
-	require(!sffi_call(open_tell, NULL, be_told) && fcntl(told, F_GETFD) >= 0);
-	require(!sffi_call(open_later, NULL) && !sffi_call(opened_then, &later) && later >= 0);
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(!close(ends[0]) && !close(ends[1]) && !close(told) && !close(later));
-	sffi_domain_close(&shares);
-}
-
-START_TEST(what_the_host_was_given_stays_open)
-{
-	run_host(host_is_given_descriptors);
-}
-END_TEST
-
-/* ---- locks on files ------------------------------------------------------------------------- */
-
-static bool is_refused(const char *path)
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (!pid) {
-		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-		_exit(fcntl(open(path, O_RDWR), F_SETLK, &lock) ? 1 : 0);
-	}
-	require(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* The lock is the table's, not the worker's: it goes with the descriptor. */
-static void host_is_left_a_lock(void)
-{
-	char path[] = "/tmp/safeffi-lock-XXXXXX";
-	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
-	sffi_function *lock = function_of(shares, "state", "int lock_posix_path(const char *path)");
-	sffi_function *lock_beside = function_of(beside, "state", "int lock_posix_path(const char *path)");
-	sffi_function *crash = function_of(shares, "state", "int crash(void)");
-	int result = -1, fd = mkstemp(path);
-
-	require(fd >= 0 && !close(fd));
-	require(!sffi_call(lock, &result, path) && !result);
-	/* In a table of its own another worker excludes nobody by closing the file. */
-	require(!sffi_call(lock_beside, &result, path) && result == -1);
-	sffi_domain_close(&beside);
-	require(is_refused(path));
-	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(!is_refused(path));
-	unlink(path);
-	sffi_domain_close(&shares);
-}
-
-START_TEST(a_lock_does_not_outlive_its_worker)
-{
-	run_host(host_is_left_a_lock);
-}
-END_TEST
-
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("share");
@@ -597,14 +404,12 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, what_was_brought_back_is_closed_again);
 	tcase_add_test(tests, all_goes_on_when_the_numbers_are_those_of_other_files);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
+	tcase_add_loop_test(tests, a_callee_that_spoils_its_process_and_dies, 0,
+			    sizeof spoiled / sizeof *spoiled);
 	tcase_add_loop_test(tests, zygotes_and_workers_end_with_the_host, 0, sizeof endings / sizeof *endings);
 	tcase_add_test(tests, numbers_of_standard_streams_are_left_to_the_host);
 	tcase_add_test(tests, a_worker_that_became_another_user_is_told);
 	tcase_add_test(tests, an_environment_of_any_size_comes_back);
-	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
-	tcase_add_test(tests, what_the_callee_keeps_is_closed_with_its_worker);
-	tcase_add_test(tests, what_the_host_was_given_stays_open);
-	tcase_add_test(tests, a_lock_does_not_outlive_its_worker);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -221,4 +223,21 @@ void open_for_later(void)
 int opened_then(void)
 {
 	return opened_before;
+}
+
+/* Whatever it can of its process, and does not live to give it back. */
+void spoil_and_die(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (chdir("/") == 0)
+		umask(0);
+	setenv("SPOILED", "1", 1);
+	setlocale(LC_ALL, "C.UTF-8");
+	if (nice(7) == -1)
+		errno = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	setrlimit(RLIMIT_FSIZE, &none);
+	close_range(3, ~0U, 0);
+	abort();
 }
