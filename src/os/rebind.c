@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "os/rebind.h"
 
+#include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
+
+enum { PAGE = 4096 };
 
 void *sffi__rebinding_function(const struct rebinding *rebinding, const char *name)
 {
@@ -11,6 +14,27 @@ void *sffi__rebinding_function(const struct rebinding *rebinding, const char *na
 		if (!strcmp(name, rebinding->replacements[i].name))
 			return rebinding->replacements[i].function;
 	return NULL;
+}
+
+/* The C library, the loader and this library call the real ones. */
+static bool is_exempt(const char *path)
+{
+	static const char *const names[] = { "libc.so.6", "ld-linux", "linux-vdso", "libsafeffi.so",
+					     "libasan.so", "libubsan.so", "libtsan.so" };
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+bool sffi__rebind_is_real(const void *function)
+{
+	Dl_info info;
+
+	return dladdr(function, &info) && info.dli_fname && is_exempt(info.dli_fname);
 }
 
 struct object {
@@ -34,7 +58,6 @@ static const void *function_for(const struct object *object, const ElfW(Rela) *e
 
 static void set(const struct object *object, void **place, const void *function)
 {
-	enum { PAGE = 4096 };
 	char *page = (char *)((uintptr_t)place & ~(uintptr_t)(PAGE - 1));
 	bool is_read_only = (uintptr_t)place >= object->relro_low && (uintptr_t)place < object->relro_high;
 
@@ -46,21 +69,33 @@ static void set(const struct object *object, void **place, const void *function)
 }
 
 #if defined __x86_64__
-enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOBAL_DATA = R_X86_64_GLOB_DAT };
+enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOBAL_DATA = R_X86_64_GLOB_DAT, ADDRESS = R_X86_64_64 };
 #else
-enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOBAL_DATA = R_AARCH64_GLOB_DAT };
+enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOBAL_DATA = R_AARCH64_GLOB_DAT, ADDRESS = R_AARCH64_ABS64 };
 #endif
+
+/* Most others are relative, and name nothing. */
+static bool names_one(const ElfW(Rela) *entry)
+{
+	return ELF64_R_SYM(entry->r_info);
+}
+
+/* A pointer in its data may have been given another function since. */
+static bool is_place(const struct object *object, const ElfW(Rela) *entry)
+{
+	unsigned type = ELF64_R_TYPE(entry->r_info);
+
+	return type == JUMP_SLOT || type == GLOBAL_DATA ||
+	       (type == ADDRESS && !entry->r_addend &&
+		sffi__rebind_is_real(*(void **)(object->base + entry->r_offset)));
+}
 
 static void rebind_table(const struct object *object, const ElfW(Rela) *table, size_t size)
 {
 	for (size_t i = 0; table && i < size / sizeof *table; i++) {
-		unsigned type = ELF64_R_TYPE(table[i].r_info);
-		const void *function;
+		const void *function = names_one(&table[i]) ? function_for(object, &table[i]) : NULL;
 
-		if (type != JUMP_SLOT && type != GLOBAL_DATA)
-			continue;
-		function = function_for(object, &table[i]);
-		if (function)
+		if (function && is_place(object, &table[i]))
 			set(object, (void **)(object->base + table[i].r_offset), function);
 	}
 }
@@ -91,20 +126,6 @@ static void rebind_dynamic(struct object *object, const ElfW(Dyn) *dynamic)
 	rebind_table(object, jumps, jumps_size);
 	if (others && relative <= others_size / sizeof *others)
 		rebind_table(object, others + relative, others_size - relative * sizeof *others);
-}
-
-/* The C library, the loader and this library call the real ones. */
-bool sffi__rebind_is_exempt(const char *path)
-{
-	static const char *const names[] = { "libc.so.6", "ld-linux", "linux-vdso", "libsafeffi.so",
-					     "libasan.so", "libubsan.so", "libtsan.so" };
-	const char *name = strrchr(path, '/');
-
-	name = name ? name + 1 : path;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strncmp(name, names[i], strlen(names[i])))
-			return true;
-	return false;
 }
 
 /* The replacements call the real functions; in a program that has this code in itself, from there. */
@@ -146,10 +167,11 @@ static int rebind_object(struct dl_phdr_info *info, size_t size, void *data)
 			dynamic = (void *)(info->dlpi_addr + header->p_vaddr);
 		if (header->p_type == PT_GNU_RELRO) {
 			object.relro_low = info->dlpi_addr + header->p_vaddr;
-			object.relro_high = object.relro_low + header->p_memsz;
+			/* The loader protects whole pages, up to the last one. */
+			object.relro_high = (object.relro_low + header->p_memsz) & ~(uintptr_t)(PAGE - 1);
 		}
 	}
-	if (dynamic && !is_ours(info) && !sffi__rebind_is_exempt(info->dlpi_name))
+	if (dynamic && !is_ours(info) && !is_exempt(info->dlpi_name))
 		rebind_dynamic(&object, dynamic);
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * Functions of the C library that others are to call in another way: the places through which
  * the loaded objects call them (the entries of their global offset tables: gABI, Procedure
- * Linkage Table) are led to replacements. A call costs nothing by that. What calls the kernel
+ * Linkage Table; and pointers in their data that have the address from the beginning) are led to
+ * replacements. A call costs nothing by that. What calls the kernel
  * itself, or the C library from within, is not led anywhere.
  */
 #ifndef SFFI_REBIND_H
@@ -29,7 +30,7 @@ void sffi__rebind(struct rebinding *);
 void sffi__rebind_unloaded(struct rebinding *);
 /* The replacement of that name, or NULL. */
 void *sffi__rebinding_function(const struct rebinding *, const char *name);
-/* The C library, the loader and this library call the real ones. */
-bool sffi__rebind_is_exempt(const char *path);
+/* Whether it is code of the C library, the loader or this library. */
+bool sffi__rebind_is_real(const void *function);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "worker/worker.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -36,13 +35,6 @@ void sffi__interpose_unloaded(void)
 }
 
 /* One that a library has of that name is its own. */
-static bool is_c_library(void *function)
-{
-	Dl_info info;
-
-	return dladdr(function, &info) && info.dli_fname && sffi__rebind_is_exempt(info.dli_fname);
-}
-
 void *sffi__interposed(const char *name, void *function)
 {
 	const struct rebinding *const all[] = { &identity, &limits, &descriptors };
@@ -50,7 +42,7 @@ void *sffi__interposed(const char *name, void *function)
 	for (size_t i = 0; function && i < sizeof all / sizeof *all; i++) {
 		void *other = sffi__rebinding_function(all[i], name);
 
-		if (other && is_c_library(function))
+		if (other && sffi__rebind_is_real(function))
 			return other;
 	}
 	return function;
