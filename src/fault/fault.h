@@ -45,7 +45,7 @@ struct fault_descriptor {
 	} state;
 	char target[256]; /* what /proc/self/fd says, cut; of what is gone "" */
 };
-enum { FAULT_DESCRIPTORS_MAX = 32 };
+enum { FAULT_DESCRIPTORS_MAX = 64 };
 
 struct sffi_fault {
 	unsigned references; /* atomic */

@@ -132,6 +132,21 @@ static int opened_mkostemp(char *template, int flags)
 	return opened(mkostemp(template, flags));
 }
 
+static int opened_mkstemps(char *template, int suffix)
+{
+	return opened(mkstemps(template, suffix));
+}
+
+static int opened_mkostemps(char *template, int suffix, int flags)
+{
+	return opened(mkostemps(template, suffix, flags));
+}
+
+static int opened_terminal(int flags)
+{
+	return opened(posix_openpt(flags));
+}
+
 static int opened_memfd(const char *name, unsigned flags)
 {
 	return opened(memfd_create(name, flags));
@@ -372,12 +387,15 @@ const struct replacement sffi__descriptor_functions[] = {
 	{ "freopen64", (void *)opened_freopen },   { "inotify_init", (void *)opened_inotify },
 	{ "inotify_init1", (void *)opened_inotify1 }, { "memfd_create", (void *)opened_memfd },
 	{ "mkostemp", (void *)opened_mkostemp },   { "mkostemp64", (void *)opened_mkostemp },
+	{ "mkostemps", (void *)opened_mkostemps }, { "mkostemps64", (void *)opened_mkostemps },
 	{ "mkstemp", (void *)opened_mkstemp },	   { "mkstemp64", (void *)opened_mkstemp },
+	{ "mkstemps", (void *)opened_mkstemps },   { "mkstemps64", (void *)opened_mkstemps },
 	{ "open", (void *)opened_open },	   { "open64", (void *)opened_open },
 	{ "openat", (void *)opened_openat },	   { "openat64", (void *)opened_openat },
 	{ "opendir", (void *)opened_opendir },	   { "pclose", (void *)closing_pclose },
 	{ "pipe", (void *)opened_pipe },	   { "pipe2", (void *)opened_pipe2 },
-	{ "popen", (void *)opened_popen },	   { "recvmsg", (void *)opened_recvmsg },
+	{ "popen", (void *)opened_popen },	   { "posix_openpt", (void *)opened_terminal },
+	{ "recvmsg", (void *)opened_recvmsg },
 	{ "shm_open", (void *)opened_shm },	   { "signalfd", (void *)opened_signalfd },
 	{ "socket", (void *)opened_socket },	   { "socketpair", (void *)opened_socketpair },
 	{ "timerfd_create", (void *)opened_timerfd }, { "tmpfile", (void *)opened_tmpfile },

@@ -156,7 +156,7 @@ static int (*volatile close_by_table)(int) = close;
 int open_each_kind(void)
 {
 	static const char text[] = "/tmp/safeffi-victim-XXXXXX";
-	char first[sizeof text], second[sizeof text];
+	char first[sizeof text], second[sizeof text], third[sizeof text], fourth[sizeof text];
 	int ends[2][2], pair[2], count = 0, null = open("/dev/null", O_RDWR), listener;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	socklen_t length = sizeof address;
@@ -168,6 +168,9 @@ int open_each_kind(void)
 		memfd_create("victim", 0),
 		mkstemp(strcpy(first, text)),
 		mkostemp(strcpy(second, text), O_APPEND),
+		mkstemps(strcpy(third, text), 0),
+		mkostemps(strcpy(fourth, text), 0, O_APPEND),
+		posix_openpt(O_RDWR | O_NOCTTY),
 		dup(null),
 		open_by_table("/dev/null", O_RDONLY),
 		dup2(null, 200),
@@ -192,6 +195,8 @@ int open_each_kind(void)
 		count += made[i] >= 0;
 	unlink(first);
 	unlink(second);
+	unlink(third);
+	unlink(fourth);
 	count += pipe(ends[0]) == 0 ? 2 : 0;
 	count += pipe2(ends[1], O_CLOEXEC) == 0 ? 2 : 0;
 	count += socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 ? 2 : 0;
