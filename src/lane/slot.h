@@ -146,9 +146,7 @@ enum worker_change {
 	CHANGED_ENVIRONMENT = 4, /* or locale */
 	CHANGED_LIMITS = 8,      /* or priority */
 	CHANGED_PROCESSORS = 16, /* of the calling thread */
-	/* Where it shares descriptors: */
-	CHANGED_OPENED = 32,     /* something was opened: struct opened_file */
-	CHANGED_CLOSED = 64,     /* something was closed that it had not opened */
+	CHANGED_CLOSED = 32,     /* a descriptor, shared, that it had not opened */
 };
 
 /* A descriptor that the callee has opened in a table that it shares with the host, by number. */

@@ -214,19 +214,28 @@ sffi_status sffi__call_begin(struct call *call)
 	return status;
 }
 
+/* Before anything else is asked of the worker, which may be its end. */
+static void note_given(struct call *call)
+{
+	struct peer *peer = call->lane->peer;
+
+	if (peer->share & SFFI_SHARE_FILES)
+		sffi__call_note_given(call, peer);
+}
+
 sffi_status sffi__call_finish(struct call *call, void *result)
 {
+	const struct peer *peer = call->lane->peer;
 	sffi_status status;
 
+	note_given(call);
 	sffi__last_errno = call->error;
 	status = sffi__isolated_finish(call->lane, call->function, result, call->arguments,
 				       call->marshalled ? &call->marshal : NULL, &call->reply,
 				       call->memory.memory);
 	sffi__call_drop_carried(call);
-	if (!status && mirror_back_is_due(call->lane))
+	if (!status && call->lane->peer == peer && mirror_back_is_due(call->lane))
 		status = sffi__mirror_back(call->lane);
-	if (atomic_load_explicit(&call->lane->peer->opened.any, memory_order_relaxed))
-		sffi__call_note_given(call);
 	return status;
 }
 

@@ -60,7 +60,7 @@ sffi_status sffi__call_carry_in(struct call *);
 void sffi__call_drop_carried(struct call *);
 sffi_status sffi__call_carry_out(struct lane *, const sffi_function *, int *fd);
 /* In one table: what the callee has opened and the host has been told of is the host's. */
-void sffi__call_note_given(struct call *);
+void sffi__call_note_given(struct call *, struct peer *);
 void sffi__call_note_given_words(struct peer *, const void *words, size_t size);
 
 #endif

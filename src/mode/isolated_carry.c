@@ -193,24 +193,27 @@ sffi_status sffi__call_carry_out(struct lane *lane, const sffi_function *functio
 
 void sffi__call_note_given_words(struct peer *peer, const void *words, size_t size)
 {
+	struct opened_file *opened = worker_opened(peer->control);
 	uint32_t word;
 
 	for (size_t at = 0; at + sizeof word <= size; at += sizeof word) {
 		memcpy(&word, (const char *)words + at, sizeof word);
-		sffi__table_note_given(&peer->opened, worker_opened(peer->control), word);
+		table_note_given(opened, word);
 	}
 }
 
 /* A result, or a field of a structure or an array that was filled in. Of what is larger nobody
  * takes a number for a descriptor. */
-void sffi__call_note_given(struct call *call)
+void sffi__call_note_given(struct call *call, struct peer *peer)
 {
 	enum { LARGE = 4096 };
-	struct peer *peer = call->lane->peer;
+	const struct abi_plan *plan = call->function->plan;
 	const struct marshal *marshal = &call->marshal;
 
-	if (call->function->plan->result->kind != TYPE_VOID)
+	if (plan->result->kind != TYPE_VOID)
 		sffi__call_note_given_words(peer, call->reply.integer, sizeof call->reply.integer);
+	if (plan->result_in_memory && plan->result->size <= LARGE)
+		sffi__call_note_given_words(peer, call->memory.memory, plan->result->size);
 	for (size_t i = 0; call->marshalled && i < marshal->count; i++)
 		if (marshal->copies[i].out && marshal->copies[i].size <= LARGE)
 			sffi__call_note_given_words(peer, marshal->copies[i].data, marshal->copies[i].size);

@@ -7,21 +7,13 @@
 #include "mode/mirror.h"
 #include "os/os.h"
 
-/* The handler may get a number that the callee has opened in the host's table. */
-static void note_given(struct peer *peer, const struct upcall_registers *registers)
-{
-	if (atomic_fetch_and(&peer->control->changed, ~(uint32_t)CHANGED_OPENED) & CHANGED_OPENED)
-		sffi__table_note_opened(&peer->opened, worker_opened(peer->control));
-	if (atomic_load(&peer->opened.any))
-		sffi__call_note_given_words(peer, registers->integer, sizeof registers->integer);
-}
-
 sffi_status sffi__isolated_upcall_take(struct upcall *upcall, struct lane *lane)
 {
 	const struct lane_reply *reply = &lane->slot->reply;
 
+	/* The handler may get the number of what the callee has opened in the host's table. */
 	if (lane->peer->share & SFFI_SHARE_FILES)
-		note_given(lane->peer, &reply->upcall);
+		sffi__call_note_given_words(lane->peer, reply->upcall.integer, sizeof reply->upcall.integer);
 	return sffi__upcall_take(upcall, &lane->work, (uint32_t)reply->error, &reply->upcall);
 }
 

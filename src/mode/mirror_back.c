@@ -252,8 +252,6 @@ sffi_status sffi__mirror_back(struct lane *lane)
 	/* To ask it can be its end. */
 	sffi__peer_retain(peer);
 	changed = atomic_exchange(&peer->control->changed, 0);
-	if (peer->share & SFFI_SHARE_FILES && changed & CHANGED_OPENED)
-		sffi__table_note_opened(&peer->opened, worker_opened(peer->control));
 	if (peer->share & SFFI_SHARE_FILES && changed & CHANGED_CLOSED)
 		sffi__own_regain_all();
 	if (peer->share && changed & (CHANGED_LIMITS | CHANGED_PROCESSORS | CHANGED_ENVIRONMENT))

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -68,6 +69,23 @@ static int noted_initgroups(const char *user, gid_t group)
 	return noted(initgroups(user, group), CHANGED_IDENTITY);
 }
 
+/* Their results are the former ones, with or without an error: setfsuid(2). */
+static int noted_setfsuid(uid_t user)
+{
+	int former = setfsuid(user);
+
+	noted(0, CHANGED_IDENTITY);
+	return former;
+}
+
+static int noted_setfsgid(gid_t group)
+{
+	int former = setfsgid(group);
+
+	noted(0, CHANGED_IDENTITY);
+	return former;
+}
+
 static int noted_chroot(const char *path)
 {
 	return noted(chroot(path), CHANGED_ROOT);
@@ -76,6 +94,7 @@ static int noted_chroot(const char *path)
 const struct replacement sffi__identity_functions[] = {
 	{ "chroot", (void *)noted_chroot },	    { "initgroups", (void *)noted_initgroups },
 	{ "setegid", (void *)noted_setegid },	    { "seteuid", (void *)noted_seteuid },
+	{ "setfsgid", (void *)noted_setfsgid },	    { "setfsuid", (void *)noted_setfsuid },
 	{ "setgid", (void *)noted_setgid },	    { "setgroups", (void *)noted_setgroups },
 	{ "setregid", (void *)noted_setregid },	    { "setresgid", (void *)noted_setresgid },
 	{ "setresuid", (void *)noted_setresuid },   { "setreuid", (void *)noted_setreuid },

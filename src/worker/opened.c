@@ -14,6 +14,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <mqueue.h>
+#include <pty.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +42,6 @@ static void write_down(int fd)
 		return;
 	file->device = status.st_dev;
 	atomic_store(&file->inode, status.st_ino);
-	sffi__interpose_note(CHANGED_OPENED);
 }
 
 /* Before they are closed: then a number may be another's at once. Whether there were any. */
@@ -107,14 +108,17 @@ static int opened_openat(int directory, const char *path, int flags, ...)
 }
 
 /* What _FORTIFY_SOURCE makes of a call without a mode. */
+extern int __open_2(const char *path, int flags);
+extern int __openat_2(int directory, const char *path, int flags);
+
 static int opened_open_2(const char *path, int flags)
 {
-	return opened(open(path, flags, 0));
+	return opened(__open_2(path, flags));
 }
 
 static int opened_openat_2(int directory, const char *path, int flags)
 {
-	return opened(openat(directory, path, flags, 0));
+	return opened(__openat_2(directory, path, flags));
 }
 
 static int opened_creat(const char *path, mode_t mode)
@@ -183,6 +187,15 @@ static void closing_from(int first)
 
 /* ---- streams ------------------------------------------------------------------------------------ */
 
+/* One in memory has no descriptor. */
+static void closes_stream(FILE *stream)
+{
+	int saved = errno;
+
+	closes(fileno(stream));
+	errno = saved;
+}
+
 static FILE *opened_stream(FILE *stream)
 {
 	if (stream)
@@ -197,7 +210,7 @@ static FILE *opened_fopen(const char *path, const char *mode)
 
 static FILE *opened_freopen(const char *path, const char *mode, FILE *stream)
 {
-	closes(fileno(stream));
+	closes_stream(stream);
 	return opened_stream(freopen(path, mode, stream));
 }
 
@@ -213,13 +226,13 @@ static FILE *opened_popen(const char *command, const char *mode)
 
 static int closing_fclose(FILE *stream)
 {
-	closes(fileno(stream));
+	closes_stream(stream);
 	return fclose(stream);
 }
 
 static int closing_pclose(FILE *stream)
 {
-	closes(fileno(stream));
+	closes_stream(stream);
 	return pclose(stream);
 }
 
@@ -234,7 +247,8 @@ static DIR *opened_opendir(const char *path)
 
 static int closing_closedir(DIR *directory)
 {
-	closes(dirfd(directory));
+	if (directory)
+		closes(dirfd(directory));
 	return closedir(directory);
 }
 
@@ -333,6 +347,39 @@ static ssize_t opened_recvmsg(int fd, struct msghdr *message, int flags)
 	return got;
 }
 
+/* openpty(3). */
+static int opened_terminals(int *controlling, int *terminal, char *name, const struct termios *settings,
+			    const struct winsize *size)
+{
+	int result = openpty(controlling, terminal, name, settings, size);
+
+	if (!result) {
+		opened(*controlling);
+		opened(*terminal);
+	}
+	return result;
+}
+
+/* A message queue's descriptor is one of these: mq_open(3). */
+static mqd_t opened_queue(const char *name, int flags, ...)
+{
+	va_list arguments;
+	struct mq_attr *attributes;
+	mode_t mode;
+
+	va_start(arguments, flags);
+	mode = va_arg(arguments, mode_t);
+	attributes = va_arg(arguments, struct mq_attr *);
+	va_end(arguments);
+	return opened(flags & O_CREAT ? mq_open(name, flags, mode, attributes) : mq_open(name, flags));
+}
+
+static int closing_queue(mqd_t queue)
+{
+	closes(queue);
+	return mq_close(queue);
+}
+
 static int opened_eventfd(unsigned value, int flags)
 {
 	return opened(eventfd(value, flags));
@@ -372,6 +419,10 @@ static int opened_inotify1(int flags)
 
 /* On 64-bit machines the names with 64 are the same functions. */
 const struct replacement sffi__descriptor_functions[] = {
+	{ "_IO_fclose", (void *)closing_fclose },  { "_IO_fopen", (void *)opened_fopen },
+	{ "__close", (void *)closing_close },	   { "__dup2", (void *)opened_dup2 },
+	{ "__fcntl", (void *)opened_fcntl },	   { "__open", (void *)opened_open },
+	{ "__open64", (void *)opened_open },	   { "__pipe", (void *)opened_pipe },
 	{ "__open64_2", (void *)opened_open_2 },   { "__open_2", (void *)opened_open_2 },
 	{ "__openat64_2", (void *)opened_openat_2 }, { "__openat_2", (void *)opened_openat_2 },
 	{ "accept", (void *)opened_accept },	   { "accept4", (void *)opened_accept4 },
@@ -390,9 +441,11 @@ const struct replacement sffi__descriptor_functions[] = {
 	{ "mkostemps", (void *)opened_mkostemps }, { "mkostemps64", (void *)opened_mkostemps },
 	{ "mkstemp", (void *)opened_mkstemp },	   { "mkstemp64", (void *)opened_mkstemp },
 	{ "mkstemps", (void *)opened_mkstemps },   { "mkstemps64", (void *)opened_mkstemps },
+	{ "mq_close", (void *)closing_queue },	   { "mq_open", (void *)opened_queue },
 	{ "open", (void *)opened_open },	   { "open64", (void *)opened_open },
 	{ "openat", (void *)opened_openat },	   { "openat64", (void *)opened_openat },
-	{ "opendir", (void *)opened_opendir },	   { "pclose", (void *)closing_pclose },
+	{ "opendir", (void *)opened_opendir },	   { "openpty", (void *)opened_terminals },
+		   { "pclose", (void *)closing_pclose },
 	{ "pipe", (void *)opened_pipe },	   { "pipe2", (void *)opened_pipe2 },
 	{ "popen", (void *)opened_popen },	   { "posix_openpt", (void *)opened_terminal },
 	{ "recvmsg", (void *)opened_recvmsg },

@@ -26,6 +26,7 @@ static struct {
 	int socket;
 	struct vault_door *door;
 	pid_t zygote;
+	uint64_t rests_until;
 } vault = { .socket = -1 };
 
 static bool is_noted(int fd)
@@ -52,10 +53,17 @@ static bool is_kept(int fd)
 /* Another descriptor of the file, or negative. */
 static int fetch(int fd)
 {
+	enum { REST_NS = 1000000000 };
 	struct file wanted = files[fd];
 	struct stat status;
-	int copy = sffi__vault_fetch(vault.door, vault.zygote, fd);
+	int copy;
 
+	/* A zygote that does not answer is not waited for again for each of them. */
+	if (sffi__os_now_ns() < vault.rests_until)
+		return -1;
+	copy = sffi__vault_fetch(vault.door, vault.zygote, fd);
+	if (copy == -ETIMEDOUT)
+		vault.rests_until = sffi__os_now_ns() + REST_NS;
 	if (copy < 0 || (!fstat(copy, &status) && status.st_dev == wanted.device &&
 			 status.st_ino == wanted.inode))
 		return copy;
@@ -123,6 +131,7 @@ void sffi__own_vault(int socket, struct vault_door *door, pid_t zygote)
 	vault.socket = socket;
 	vault.door = door;
 	vault.zygote = zygote;
+	vault.rests_until = 0;
 	if (is_exposed && has_vault())
 		keep_all();
 	pthread_mutex_unlock(&lock);
@@ -167,13 +176,34 @@ static void forget(int fd)
 		sffi__vault_drop(vault.socket, fd);
 }
 
+/* Whether it has come to lie where it must not stay. */
+static bool is_misplaced(int fd)
+{
+	return fd >= 0 && (fd <= STDERR_FILENO || (is_noted(fd) && !is_same(fd)));
+}
+
+/* Out of the way of the one that was there, which comes back then. */
+static int move_on(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+
+	if (moved < 0)
+		return fd;
+	sffi__os_close(fd);
+	if (is_noted(fd))
+		regain_in_place(fd);
+	return moved;
+}
+
 int sffi__own_note(int fd)
 {
-	int saved = errno;
+	int saved = errno, before = -1;
 
 	pthread_mutex_lock(&lock);
-	if (fd >= 0 && fd <= STDERR_FILENO)
-		fd = sffi__os_move_high(fd);
+	while (is_misplaced(fd) && fd != before) {
+		before = fd;
+		fd = move_on(fd);
+	}
 	note(fd);
 	pthread_mutex_unlock(&lock);
 	errno = saved;

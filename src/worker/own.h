@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 /* From now on; what is negative is nothing. The number, which is another one if it was that of a
- * standard stream that the host has closed. */
+ * standard stream that the host has closed, or of another one of ours that a callee has closed. */
 int sffi__own_note(int fd);
 /* Whether it is open still, and the same file. */
 bool sffi__own_is(int fd);

@@ -49,7 +49,6 @@ struct peer {
 	pthread_mutex_t mirror;
 	/* The host's descriptors, if it shares them, when it was made. */
 	struct table *table;
-	struct opened_numbers opened;
 	/* What brought it down; set once, under the domain's lock. */
 	sffi_fault *fault;
 };

@@ -100,7 +100,6 @@ static bool has(const struct table *table, int fd, const struct stat *status)
 
 struct search {
 	const struct table *before;
-	const struct opened_file *opened;
 	sffi_fault *fault;
 };
 
@@ -110,11 +109,30 @@ static void tell(sffi_fault *fault, const struct fault_descriptor *found)
 		fault->descriptors[fault->descriptor_count - 1] = *found;
 }
 
-/* The record is the callee's to garble; but it could have closed anything itself. */
-static bool is_callees(const struct opened_file *opened, int fd, const struct stat *status)
+static bool had(const struct table *table, int fd)
 {
-	return fd < OPENED_MAX && opened[fd].inode == status->st_ino &&
-	       opened[fd].device == status->st_dev;
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entries[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* Not where a file of the host's was when the worker was made: a callee that puts another one there
+ * does it for the host. The record is the callee's to garble; but it could have closed anything itself. */
+static void close_opened(const struct table *before, const struct opened_file *opened, sffi_fault *fault)
+{
+	for (int fd = 0; fd < OPENED_MAX; fd++) {
+		struct fault_descriptor found = { .number = fd, .state = DESCRIPTOR_CLOSED };
+		struct stat status;
+
+		if (!opened[fd].inode || fstat(fd, &status) || opened[fd].inode != status.st_ino ||
+		    opened[fd].device != status.st_dev || had(before, fd) ||
+		    !read_target(fd, found.target, sizeof found.target) ||
+		    is_own(fd, &status, found.target))
+			continue;
+		sffi__os_close(fd);
+		tell(fault, &found);
+	}
 }
 
 static bool compare(int fd, void *data)
@@ -127,10 +145,6 @@ static bool compare(int fd, void *data)
 	    !read_target(fd, found.target, sizeof found.target) ||
 	    is_own(fd, &status, found.target))
 		return true;
-	if (is_callees(search->opened, fd, &status)) {
-		found.state = DESCRIPTOR_CLOSED;
-		sffi__os_close(fd);
-	}
 	tell(search->fault, &found);
 	return true;
 }
@@ -151,7 +165,7 @@ static void tell_gone(const struct table *before, sffi_fault *fault)
 void sffi__table_settle(const struct table *before, const struct opened_file *opened, sffi_fault *fault)
 {
 	struct own_losses losses = sffi__own_regain_all();
-	struct search search = { before, opened, fault };
+	struct search search = { before, fault };
 	int saved = errno;
 
 	if (fault) {
@@ -160,30 +174,8 @@ void sffi__table_settle(const struct table *before, const struct opened_file *op
 		fault->descriptors = calloc(FAULT_DESCRIPTORS_MAX, sizeof *fault->descriptors);
 	}
 	/* First what the callee may have left no number for: a look at the table needs one. */
-	for (int fd = 0; fd < OPENED_MAX; fd++)
-		if (opened[fd].inode)
-			compare(fd, &search);
+	close_opened(before, opened, fault);
 	each(compare, &search);
 	tell_gone(before, fault);
 	errno = saved;
-}
-
-/* ---- what the host has been given ------------------------------------------------------------ */
-
-void sffi__table_note_opened(struct opened_numbers *numbers, const struct opened_file *opened)
-{
-	for (size_t fd = 0; fd < OPENED_MAX; fd++)
-		if (opened[fd].inode)
-			atomic_fetch_or(&numbers->bits[fd / 64], UINT64_C(1) << fd % 64);
-	atomic_store(&numbers->any, true);
-}
-
-void sffi__table_note_given(struct opened_numbers *numbers, struct opened_file *opened, uint32_t number)
-{
-	uint64_t bit = UINT64_C(1) << number % 64;
-
-	if (number >= OPENED_MAX || !(atomic_load(&numbers->bits[number / 64]) & bit))
-		return;
-	atomic_fetch_and(&numbers->bits[number / 64], ~bit);
-	atomic_store(&opened[number].inode, 0);
 }

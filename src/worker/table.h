@@ -31,16 +31,11 @@ struct table *sffi__table_look(void);
  * what is not as it was. */
 void sffi__table_settle(const struct table *before, const struct opened_file *, sffi_fault *);
 
-/* The numbers that the callee has opened, as the host knows them: private to the host, a bit for
- * each. */
-struct opened_numbers {
-	_Atomic bool any;
-	_Atomic uint64_t bits[OPENED_MAX / 64];
-};
-
-/* After a call that has opened something. */
-void sffi__table_note_opened(struct opened_numbers *, const struct opened_file *);
-/* The host has been given what may be such a number. */
-void sffi__table_note_given(struct opened_numbers *, struct opened_file *, uint32_t number);
+/* The host has been given what may be the number of one that the callee has opened. */
+static inline void table_note_given(struct opened_file *opened, uint32_t number)
+{
+	if (number < OPENED_MAX && opened[number].inode)
+		atomic_store(&opened[number].inode, 0);
+}
 
 #endif

@@ -28,11 +28,11 @@ enum { PATIENCE_MS = 5000 };
 /* What was sent by the socket may not have been read yet. */
 static bool is_open(struct vault_door *door)
 {
-	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * UINT64_C(1000000), now;
+	uint64_t end = sffi__os_now_ns() + PATIENCE_MS * UINT64_C(1000000);
 
-	while (!atomic_load(&door->open) && (now = sffi__os_now_ns()) < end)
-		sffi__os_futex_wait(&door->open, 0, end);
-	return atomic_load(&door->open);
+	while (atomic_load(&door->open) == VAULT_UNASKED && sffi__os_now_ns() < end)
+		sffi__os_futex_wait(&door->open, VAULT_UNASKED, end);
+	return atomic_load(&door->open) == VAULT_OPEN;
 }
 
 /* Whoever listens there is the zygote, unless it has died, and somebody has taken the name. */
@@ -70,7 +70,7 @@ int sffi__vault_fetch(struct vault_door *door, pid_t zygote, int number)
 	if (knocking < 0)
 		return -errno;
 	if (!is_open(door)) {
-		fd = -ETIMEDOUT;
+		fd = atomic_load(&door->open) == VAULT_CLOSED ? -ENOENT : -ETIMEDOUT;
 	} else {
 		atomic_store(&door->wanted, number);
 		if (connect(knocking, (struct sockaddr *)&door->address, door->address_size))

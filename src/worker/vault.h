@@ -18,9 +18,11 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+enum vault_state { VAULT_UNASKED, VAULT_OPEN /* the address holds */, VAULT_CLOSED /* for good */ };
+
 /* In memory that host and zygote share, and nobody else. */
 struct vault_door {
-	_Atomic uint32_t open; /* 1: the address holds */
+	_Atomic uint32_t open; /* enum vault_state */
 	socklen_t address_size;
 	struct sockaddr_un address;
 	_Atomic int32_t wanted; /* the number that the host comes for */

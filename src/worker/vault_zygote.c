@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* More than a process has with the usual limit of 1024 descriptors. */
-enum { KEPT_MAX = 1024 };
+/* More than a host has with the most domains that there may be. */
+enum { KEPT_MAX = 2048 };
 
 static struct kept {
 	int number; /* the host's */
@@ -45,21 +45,23 @@ void sffi__vault_forget(int number)
 }
 
 /* The kernel chooses a name that nobody has: bind(2) with the family alone. */
-static void listen_at(struct vault_door *door)
+static int listen_at(struct vault_door *door)
 {
 	struct sockaddr_un any = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	door->address_size = sizeof door->address;
-	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (listener < 0)
-		return;
-	if (bind(listener, (struct sockaddr *)&any, sizeof any.sun_family) || listen(listener, 16) ||
-	    getsockname(listener, (struct sockaddr *)&door->address, &door->address_size)) {
-		sffi__os_close(listener);
-		listener = -1;
-		return;
-	}
-	atomic_store(&door->open, 1);
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&any, sizeof any.sun_family) && !listen(fd, 16) &&
+	    !getsockname(fd, (struct sockaddr *)&door->address, &door->address_size))
+		return fd;
+	sffi__os_close(fd);
+	return -1;
+}
+
+static void open_door(struct vault_door *door)
+{
+	listener = listen_at(door);
+	atomic_store(&door->open, listener < 0 ? VAULT_CLOSED : VAULT_OPEN);
 	sffi__os_futex_wake(&door->open, 1);
 }
 
@@ -73,8 +75,8 @@ int sffi__vault_take(struct vault_door *door, int number, int fd)
 		*place = (struct kept){ number, fd };
 	else
 		sffi__os_close(fd);
-	if (listener < 0)
-		listen_at(door);
+	if (atomic_load(&door->open) == VAULT_UNASKED)
+		open_door(door);
 	return listener;
 }
 

@@ -142,7 +142,7 @@ static enum birth_result give_birth(struct zygote *zygote, struct zygote_birth *
 
 	atomic_store(&common->born, 0);
 	if (!birth->share)
-		atomic_store(&common->door.open, 0);
+		atomic_store(&common->door.open, VAULT_UNASKED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &birth->mask);
 	sffi__regions_withhold(true);
@@ -299,10 +299,11 @@ char *sffi__zygote_maps(unsigned zone)
 static void discard(struct newcomer *newcomer)
 {
 	enum { PATIENCE_MS = 10000 };
-	struct pollfd end = { .fd = newcomer->pidfd, .events = POLLIN };
+	struct pollfd end = { .events = POLLIN };
 	int ready = 1;
 
 	if (newcomer->pid > 0 && sffi__own_regain(&newcomer->pidfd)) {
+		end.fd = newcomer->pidfd;
 		sffi__os_pidfd_signal(newcomer->pidfd, SIGKILL);
 		do
 			ready = poll(&end, 1, PATIENCE_MS);

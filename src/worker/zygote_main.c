@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,6 +38,9 @@ static const int own_signals[] = { SIGCHLD, SIGUSR1 };
 static struct sigaction own_before[2];
 
 static struct stat socket_file;
+
+/* As the host had it. The zygote needs more: it has what the host has, and copies of it. */
+static struct rlimit file_limit;
 
 /* In one table with the host a callee can close what is ours, and the number becomes another
  * file's. */
@@ -102,6 +106,17 @@ static void fill_common(void)
 
 static void collect_all(void);
 
+static void raise_file_limit(void)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &file_limit))
+		return;
+	most = file_limit;
+	most.rlim_cur = most.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &most);
+}
+
 static void signals_as_before(void)
 {
 	for (int i = 0; i < 2; i++)
@@ -120,6 +135,7 @@ static _Noreturn void be_newcomer(const struct worker_start *start, pid_t zygote
 	fill_common();
 	if (!(birth->share & SFFI_SHARE_FILES))
 		sffi__os_close_all_but(keep, 2);
+	setrlimit(RLIMIT_NOFILE, &file_limit);
 	signals_as_before();
 	sffi__worker_main(start);
 }
@@ -142,6 +158,7 @@ static pid_t spawn_program(const struct worker_start *start)
 	dup2(start->control_fd, PROGRAM_FD_CONTROL);
 	dup2(start->socket, PROGRAM_FD_SOCKET);
 	close_range(PROGRAM_FD_SOCKET + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	setrlimit(RLIMIT_NOFILE, &file_limit);
 	signals_as_before();
 	execve(birth->worker_program, arguments, environ);
 	error = errno;
@@ -422,6 +439,7 @@ static void be_born(void)
 	set_signals();
 	sigaltstack(&none, NULL);
 	watch_host();
+	raise_file_limit();
 	sffi__newborn_reset_stdio();
 	if (birth->prove)
 		sffi__newborn_prove();

@@ -193,6 +193,42 @@ START_TEST(a_worker_whose_descriptor_is_closed_is_not_taken_for_dead)
 }
 END_TEST
 
+/* The numbers that are free become those of SafeFFI's next ones, before the lost are missed. */
+static void host_goes_on_opening(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0), *later[4];
+	sffi_function *close_them = function_of(shares, "descriptors", "int close_unseen(void)");
+	sffi_function *add = function_of(shares, "good", "int add(int, int)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	sffi_function *count = function_of(beside, "good", "int count(void)");
+	sffi_function *crash_beside = function_of(beside, "signals", "int null_read(void)");
+
+	require_counts(count, 1);
+	require(!sffi_call(close_them, NULL));
+	for (int i = 0; i < 4; i++)
+		later[i] = open_domain(0);
+	require_counts(count, 2);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require_adds(add);
+	require(sffi_call(crash_beside, NULL) == SFFI_EFAULT);
+	require_counts(count, 1);
+	require_all_works(beside);
+	for (int i = 0; i < 4; i++) {
+		require_all_works(later[i]);
+		require(sffi_call(function_of(later[i], "signals", "int null_read(void)"), NULL) == SFFI_EFAULT);
+		require_adds(function_of(later[i], "good", "int add(int, int)"));
+		sffi_domain_close(&later[i]);
+	}
+	sffi_domain_close(&shares);
+	sffi_domain_close(&beside);
+}
+
+START_TEST(numbers_that_were_lost_are_not_given_to_others_of_ours)
+{
+	run_host(host_goes_on_opening);
+}
+END_TEST
+
 /* ---- a callee that spoils its process, and dies -------------------------------------------- */
 
 /* Directory and mask, which the kernel shares, go with the callee's. */
@@ -403,6 +439,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, all_goes_on_when_every_descriptor_is_closed);
 	tcase_add_test(tests, what_was_brought_back_is_closed_again);
 	tcase_add_test(tests, all_goes_on_when_the_numbers_are_those_of_other_files);
+	tcase_add_test(tests, numbers_that_were_lost_are_not_given_to_others_of_ours);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);
 	tcase_add_loop_test(tests, a_callee_that_spoils_its_process_and_dies, 0,
 			    sizeof spoiled / sizeof *spoiled);

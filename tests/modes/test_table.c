@@ -96,30 +96,67 @@ START_TEST(what_the_callee_keeps_is_closed_with_its_worker)
 }
 END_TEST
 
-static int told;
+static sffi_function *open_nested;
+static int told, nested;
 
 static int be_told(int fd)
 {
 	told = fd;
+	require(!sffi_call(open_nested, &nested, "/dev/null"));
 	return 0;
 }
 
 /* Whatever way the host gets to know a number, from then on it is the host's. */
+/* What the callee has closed by then, in whatever way libraries do, and the host opens after it: the
+ * same file, and the same numbers. */
+static void host_opens_the_same(void)
+{
+	enum { COUNT = 8 };
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
+	sffi_function *come_and_go = function_of(shares, "descriptors", "void open_and_close(void)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	int mine[COUNT];
+
+	require(!sffi_call(come_and_go, NULL));
+	for (int i = 0; i < COUNT; i++)
+		require((mine[i] = open("/dev/null", O_RDWR)) >= 0);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	for (int i = 0; i < COUNT; i++)
+		require(!close(mine[i]));
+	sffi_domain_close(&shares);
+}
+
+START_TEST(what_the_host_has_opened_since_stays_open)
+{
+	run_host(host_opens_the_same);
+}
+END_TEST
+
 static void host_is_given_descriptors(void)
 {
+	int mine = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
 	sffi_function *fill = function_of(shares, "descriptors", "int fill_pipe(out int ends[2])");
 	sffi_function *open_tell = function_of(shares, "descriptors", "int open_and_tell(int (*tell)(int))");
 	sffi_function *open_later = function_of(shares, "descriptors", "void open_for_later(void)");
 	sffi_function *opened_then = function_of(shares, "descriptors", "int opened_then(void)");
 	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
-	int ends[2] = { -1, -1 }, later = -1;
+	sffi_function *open_six = function_of(shares, "descriptors", "struct six { int fd[6]; } open_six(void)");
+	sffi_function *in_place = function_of(shares, "descriptors", "void open_in_place(int number)");
+	sffi_function *close_nothing = function_of(shares, "descriptors", "int close_nothing(void)");
+	int ends[2] = { -1, -1 }, later = -1, six[6], nothing = 0;
 
 	require(!sffi_call(fill, NULL, ends) && fcntl(ends[0], F_GETFD) >= 0);
+	open_nested = function_of(shares, "good", "int open_file(const char *path)");
 	require(!sffi_call(open_tell, NULL, be_told) && fcntl(told, F_GETFD) >= 0);
+	require(!sffi_call(open_six, six) && !sffi_call(in_place, NULL, mine));
+	require(!sffi_call(close_nothing, &nothing) && nothing);
 	require(!sffi_call(open_later, NULL) && !sffi_call(opened_then, &later) && later >= 0);
 	require(sffi_call(crash, NULL) == SFFI_EFAULT);
-	require(!close(ends[0]) && !close(ends[1]) && !close(told) && !close(later));
+	require(!close(ends[0]) && !close(ends[1]) && !close(told) && !close(later) && !close(nested));
+	for (int i = 0; i < 6; i++)
+		require(!close(six[i]));
+	require(!close(mine));
 	sffi_domain_close(&shares);
 }
 
@@ -182,6 +219,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, the_report_lists_what_a_worker_leaves_open);
 	tcase_add_test(tests, what_the_callee_keeps_is_closed_with_its_worker);
 	tcase_add_test(tests, what_the_host_was_given_stays_open);
+	tcase_add_test(tests, what_the_host_has_opened_since_stays_open);
 	tcase_add_test(tests, a_lock_does_not_outlive_its_worker);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);

@@ -90,6 +90,11 @@ int replace_all_unseen(void)
 	return replaced;
 }
 
+int close_unseen(void)
+{
+	return (int)syscall(SYS_close_range, 3, ~0U, 0);
+}
+
 /* Bytes that are no message of anybody's protocol, into every pipe and socket. */
 int write_garbage(void)
 {
@@ -214,6 +219,19 @@ int open_each_kind(void)
 	return 10000 + count;
 }
 
+/* All at once, so that each has a number of its own. */
+void open_and_close(void)
+{
+	int by_call = open("/dev/null", O_RDWR), by_table = open("/dev/null", O_RDWR),
+	    in_range = open("/dev/null", O_RDWR);
+	FILE *stream = fopen("/dev/null", "r+");
+
+	close(by_call);
+	close_by_table(by_table);
+	close_range((unsigned)in_range, (unsigned)in_range, 0);
+	fclose(stream);
+}
+
 int fill_pipe(int ends[2])
 {
 	return pipe(ends);
@@ -222,6 +240,33 @@ int fill_pipe(int ends[2])
 int open_and_tell(int (*tell)(int))
 {
 	return tell(open("/dev/null", O_RDONLY));
+}
+
+struct six {
+	int fd[6];
+};
+
+struct six open_six(void)
+{
+	struct six six;
+
+	for (int i = 0; i < 6; i++)
+		six.fd[i] = open("/dev/null", O_RDONLY);
+	return six;
+}
+
+/* As a library that redirects the program's own. */
+void open_in_place(int number)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	dup2(fd, number);
+	close(fd);
+}
+
+int close_nothing(void)
+{
+	return closedir(NULL) == -1 && errno == EINVAL;
 }
 
 static int opened_before;
