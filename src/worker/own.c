@@ -195,16 +195,24 @@ static int move_on(int fd)
 	return moved;
 }
 
-int sffi__own_note(int fd)
+static int place(int fd)
 {
-	int saved = errno, before = -1;
+	int before = -1;
 
-	pthread_mutex_lock(&lock);
 	while (is_misplaced(fd) && fd != before) {
 		before = fd;
 		fd = move_on(fd);
 	}
 	note(fd);
+	return fd;
+}
+
+int sffi__own_note(int fd)
+{
+	int saved = errno;
+
+	pthread_mutex_lock(&lock);
+	fd = place(fd);
 	pthread_mutex_unlock(&lock);
 	errno = saved;
 	return fd;
@@ -249,13 +257,14 @@ void sffi__own_close(int fd)
 
 static void move(int *fd, int copy)
 {
-	int moved = sffi__os_move_high(copy);
+	bool leads_there = *fd == vault.socket;
 
-	if (*fd == vault.socket)
-		vault.socket = moved;
 	forget(*fd);
-	note(moved);
-	*fd = moved;
+	*fd = place(sffi__os_move_high(copy));
+	if (!leads_there)
+		return;
+	vault.socket = *fd;
+	sffi__vault_keep(vault.socket, *fd);
 }
 
 bool sffi__own_regain(int *fd)
