@@ -103,8 +103,8 @@ enum {
 	LANE_SLOT_SIZE = 16384,
 	LANE_STACK_WORDS = (LANE_SLOT_SIZE - sizeof(struct lane_slot)) / 8,
 	CONTROL_SIZE = 4096,
-	OPENED_SIZE = 16 * 1024, /* for 1024 numbers, the usual limit */
-	WORKER_LIBRARIES_SIZE = 44 * 1024,
+	OPENED_SIZE = 1 << 20, /* for 65536 numbers: what nobody writes to takes no memory */
+	WORKER_LIBRARIES_SIZE = 60 * 1024,
 	WORKER_SHARED_SIZE = CONTROL_SIZE + OPENED_SIZE + WORKER_LIBRARIES_SIZE +
 			     LANES_MAX * LANE_SLOT_SIZE,
 };

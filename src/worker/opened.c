@@ -32,14 +32,27 @@
 
 /* ---- the record ----------------------------------------------------------------------------- */
 
+/* No page beyond it has been written to. */
+static _Atomic int highest = -1;
+
+static void raise_highest(int fd)
+{
+	int known = atomic_load(&highest);
+
+	while (fd > known && !atomic_compare_exchange_weak(&highest, &known, fd))
+		;
+}
+
 /* What has a higher number is told at the worker's end, but not closed. */
 static void write_down(int fd)
 {
-	struct opened_file *file = &worker_opened(sffi__worker.control)[fd];
+	struct opened_file *file;
 	struct stat status;
 
 	if (fd >= OPENED_MAX || fstat(fd, &status))
 		return;
+	file = &worker_opened(sffi__worker.control)[fd];
+	raise_highest(fd);
 	file->device = status.st_dev;
 	atomic_store(&file->inode, status.st_ino);
 }
@@ -50,7 +63,9 @@ static bool strike_out(int first, int last)
 	struct opened_file *files = worker_opened(sffi__worker.control);
 	bool any = false;
 
-	for (int fd = first; fd <= last && fd < OPENED_MAX; fd++)
+	if (last > atomic_load(&highest))
+		last = atomic_load(&highest);
+	for (int fd = first; fd <= last; fd++)
 		any |= atomic_exchange(&files[fd].inode, 0) != 0;
 	return any;
 }

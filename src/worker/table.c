@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,16 +44,13 @@ static bool read_target(int fd, char *target, size_t size)
 	return length >= 0;
 }
 
-static bool is_process(const char *target)
-{
-	return !strcmp(target, "anon_inode:[pidfd]");
-}
-
-/* Workers and zygote have some of them a second time. What has no file of its own has the inode
- * of many others; of ours, only process descriptors are had twice. */
+/* Workers and zygote have some of them a second time, for a moment. What has no file of its own
+ * has the inode of many others; of ours, only process descriptors are had twice. */
 static bool is_own(int fd, const struct stat *status, const char *target)
 {
-	if (!strncmp(target, "anon_inode:", strlen("anon_inode:")) && !is_process(target))
+	static const char anonymous[] = "anon_inode:", process[] = "anon_inode:[pidfd]";
+
+	if (!strncmp(target, anonymous, strlen(anonymous)) && strcmp(target, process) != 0)
 		return sffi__own_is(fd);
 	return sffi__own_has(status->st_dev, status->st_ino);
 }
@@ -70,8 +68,7 @@ static bool add(int fd, void *data)
 		grown = realloc(grown, sizeof *grown + (count ? 2 * count : 1) * sizeof *grown->entries);
 	if (!grown)
 		return false;
-	grown->entries[grown->count++] = (struct table_entry){ fd, is_process(target), status.st_dev,
-							       status.st_ino };
+	grown->entries[grown->count++] = (struct table_entry){ fd, status.st_dev, status.st_ino };
 	*table = grown;
 	return true;
 }
@@ -117,11 +114,21 @@ static bool had(const struct table *table, int fd)
 	return false;
 }
 
+static int number_limit(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < OPENED_MAX ? (int)limit.rlim_cur
+										 : OPENED_MAX;
+}
+
 /* Not where a file of the host's was when the worker was made: a callee that puts another one there
  * does it for the host. The record is the callee's to garble; but it could have closed anything itself. */
 static void close_opened(const struct table *before, const struct opened_file *opened, sffi_fault *fault)
 {
-	for (int fd = 0; fd < OPENED_MAX; fd++) {
+	int limit = number_limit();
+
+	for (int fd = 0; fd < limit; fd++) {
 		struct fault_descriptor found = { .number = fd, .state = DESCRIPTOR_CLOSED };
 		struct stat status;
 
@@ -156,8 +163,8 @@ static void tell_gone(const struct table *before, sffi_fault *fault)
 		struct fault_descriptor gone = { .number = entry->fd, .state = DESCRIPTOR_GONE };
 		struct stat status;
 
-		if (!entry->is_process && (fstat(entry->fd, &status) || status.st_dev != entry->device ||
-					   status.st_ino != entry->inode))
+		if (fstat(entry->fd, &status) || status.st_dev != entry->device ||
+		    status.st_ino != entry->inode)
 			tell(fault, &gone);
 	}
 }

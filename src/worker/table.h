@@ -17,9 +17,6 @@ struct table {
 	size_t count;
 	struct table_entry {
 		int fd;
-		/* A zygote in this table has those of workers that are gone, until it finds the
-		 * time: such a one that is gone is not told. */
-		bool is_process;
 		dev_t device;
 		ino_t inode;
 	} entries[];

@@ -26,12 +26,8 @@
 
 static const struct zygote_birth *birth;
 
-/* The workers that live, by zone. */
-static struct child {
-	pid_t pid;
-	int pidfd;
-	struct stat file; /* the pidfd's, in one table with the host */
-} children[ZONES_MAX];
+/* The workers that live, by zone; 0: none. The ids are nobody else's until we have waited for them. */
+static pid_t children[ZONES_MAX];
 
 /* What the zygote handles itself, and what becomes of it in a worker. */
 static const int own_signals[] = { SIGCHLD, SIGUSR1 };
@@ -87,8 +83,8 @@ static _Noreturn void end(void)
 {
 	/* Most die with us anyway (PR_SET_PDEATHSIG), but not after a setuid. */
 	for (unsigned i = 0; i < ZONES_MAX; i++)
-		if (children[i].pid && !is_lost(children[i].pidfd, &children[i].file))
-			sffi__os_pidfd_signal(children[i].pidfd, SIGKILL);
+		if (children[i])
+			kill(children[i], SIGKILL);
 	_exit(0);
 }
 
@@ -165,23 +161,20 @@ static pid_t spawn_program(const struct worker_start *start)
 	_exit(127);
 }
 
-static pid_t start(unsigned kind, const struct worker_start *start)
+static pid_t start(unsigned kind, const struct worker_start *start, int *pidfd)
 {
-	struct child *child = &children[start->zone];
 	pid_t self = getpid(), pid;
 
 	if (kind == KIND_EXEC) {
 		pid = spawn_program(start);
-		child->pidfd = pid > 0 ? sffi__os_pidfd_open(pid) : -1;
+		*pidfd = pid > 0 ? sffi__os_pidfd_open(pid) : -1;
 	} else {
-		pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, &child->pidfd);
+		pid = sffi__os_fork(sffi__share_flags(birth->share), SIGCHLD, pidfd);
 		if (!pid)
 			be_newcomer(start, self);
 	}
-	if (pid > 0) {
-		child->pid = pid;
-		fstat(child->pidfd, &child->file);
-	}
+	if (pid > 0)
+		children[start->zone] = pid;
 	return pid;
 }
 
@@ -189,7 +182,7 @@ static pid_t start(unsigned kind, const struct worker_start *start)
 static void make(unsigned zone, unsigned kind, bool at_leisure)
 {
 	struct zygote_reply reply = { .zone = zone, .drops = drops };
-	int sockets[2] = { -1, -1 }, fds[NEWCOMER_FDS];
+	int sockets[2] = { -1, -1 }, pidfd = -1, fds[NEWCOMER_FDS];
 	int control = sffi__os_memfd("safeffi-control", WORKER_SHARED_SIZE);
 	bool one_table = birth->share & SFFI_SHARE_FILES;
 	/* In one table of descriptors the child closes its own, maybe before ours is sent. */
@@ -210,13 +203,15 @@ static void make(unsigned zone, unsigned kind, bool at_leisure)
 		reply.pid = start(kind, &(struct worker_start){ .zone = zone,
 								.control_fd = childs,
 								.socket = sockets[1],
-								.at_leisure = at_leisure });
-	fds[NEWCOMER_PIDFD] = children[zone].pidfd;
+								.at_leisure = at_leisure },
+				  &pidfd);
+	fds[NEWCOMER_PIDFD] = pidfd;
 	fds[NEWCOMER_CONTROL] = control;
 	fds[NEWCOMER_SOCKET] = sockets[0];
 	sffi__os_send(birth->socket, &reply, sizeof reply, fds, reply.pid > 0 ? NEWCOMER_FDS : 0);
 	sffi__os_close(sockets[0]);
 	sffi__os_close(control);
+	sffi__os_close(pidfd);
 	if (one_table && reply.pid <= 0)
 		sffi__os_close(childs);
 	if (!one_table || reply.pid <= 0)
@@ -230,7 +225,7 @@ static void keep_maps(unsigned zone)
 	ssize_t got = 1;
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/maps", children[zone].pid);
+	snprintf(path, sizeof path, "/proc/%d/maps", children[zone]);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && got > 0 && used < size) {
 		got = read(fd, text + used, size - used);
@@ -246,12 +241,12 @@ static void end_left(void)
 	for (unsigned i = 0; i < ZONES_MAX; i++) {
 		uint32_t left = WORKER_LEFT;
 
-		if (!children[i].pid ||
+		if (!children[i] ||
 		    !atomic_compare_exchange_strong(&birth->common->status[i].word, &left,
 						    WORKER_ABANDONED))
 			continue;
 		keep_maps(i);
-		sffi__os_pidfd_signal(children[i].pidfd, SIGKILL);
+		kill(children[i], SIGKILL);
 	}
 }
 
@@ -355,7 +350,7 @@ static void collect(const siginfo_t *info)
 	enum worker_state state = WORKER_ENDED;
 	bool stopped = info->si_code == CLD_STOPPED;
 
-	while (zone < ZONES_MAX && children[zone].pid != info->si_pid)
+	while (zone < ZONES_MAX && children[zone] != info->si_pid)
 		zone++;
 	if (!stopped && was_replaced(info->si_pid))
 		state = WORKER_EXECUTED;
@@ -368,9 +363,7 @@ static void collect(const siginfo_t *info)
 			tell(zone, WORKER_STOPPED, status);
 		return;
 	}
-	if (!is_lost(children[zone].pidfd, &children[zone].file))
-		close(children[zone].pidfd);
-	children[zone] = (struct child){ 0 };
+	children[zone] = 0;
 	tell(zone, state, status);
 }
 
