@@ -140,6 +140,7 @@ _Static_assert(sizeof(struct worker_control) <= CONTROL_SIZE, "the control page 
 
 /* What the host is to look at when a call has returned. */
 enum worker_change {
+	CHANGED_NOTHING = 0,
 	CHANGED_IDENTITY = 1,    /* user, groups */
 	CHANGED_ROOT = 2,        /* directory */
 	/* Where the worker shares: */

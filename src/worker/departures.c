@@ -3,8 +3,6 @@
  * chroot(2); and those by which it changes limits and scheduling. */
 #include "worker/interpose.h"
 
-#include "lane/slot.h"
-
 #include <grp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,10 +10,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int noted(int result, uint32_t change)
+static int noted(int result, enum worker_change change)
 {
-	if (result >= 0 && sffi__interpose_applies())
-		sffi__interpose_note(change);
+	if (result >= 0 && interpose_applies())
+		interpose_note(change);
 	return result;
 }
 
@@ -113,7 +111,7 @@ static int noted_setrlimit(__rlimit_resource_t resource, const struct rlimit *li
 static int noted_prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
 			 struct rlimit *former)
 {
-	return noted(prlimit(pid, resource, limit, former), limit ? CHANGED_LIMITS : 0);
+	return noted(prlimit(pid, resource, limit, former), limit ? CHANGED_LIMITS : CHANGED_NOTHING);
 }
 
 static int noted_setpriority(__priority_which_t which, id_t who, int priority)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/interpose.h"
 
-#include "worker/worker.h"
-
-#include <errno.h>
-#include <unistd.h>
-
 /* A zygote's are those of the workers made from it. */
 static struct rebinding identity, limits, descriptors;
 
@@ -46,14 +41,4 @@ void *sffi__interposed(const char *name, void *function)
 			return other;
 	}
 	return function;
-}
-
-bool sffi__interpose_applies(void)
-{
-	return sffi__worker.control && worker_is_self() && getpid() == sffi__worker.pid;
-}
-
-void sffi__interpose_note(uint32_t change)
-{
-	atomic_fetch_or(&sffi__worker.control->changed, change);
 }

@@ -8,9 +8,10 @@
 #define SFFI_INTERPOSE_H
 
 #include "os/rebind.h"
+#include "worker/worker.h"
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <unistd.h>
 
 /* In all objects that are there by now: before a worker has orders, and after each loading. */
 void sffi__interpose(void);
@@ -23,9 +24,15 @@ void *sffi__interposed(const char *name, void *function);
 
 /* Whether this is the worker, and no child of the callee's. Children that it made by vfork have
  * its memory. */
-bool sffi__interpose_applies(void);
-/* enum worker_change. errno stays. */
-void sffi__interpose_note(uint32_t change);
+static inline bool interpose_applies(void)
+{
+	return sffi__worker.control && worker_is_self() && getpid() == sffi__worker.pid;
+}
+
+static inline void interpose_note(enum worker_change change)
+{
+	atomic_fetch_or(&sffi__worker.control->changed, (uint32_t)change);
+}
 
 /* User, groups, root: of every worker. Limits, priority, processors: of those that share. */
 extern const struct replacement sffi__identity_functions[], sffi__limit_functions[];

@@ -170,7 +170,7 @@ static void look(void)
 		return;
 	note_known();
 	if (!first)
-		sffi__interpose_note(CHANGED_ENVIRONMENT);
+		interpose_note(CHANGED_ENVIRONMENT);
 }
 
 /* What it refuses, the callee would be refused, too. */

@@ -74,7 +74,7 @@ static int opened(int fd)
 {
 	int saved = errno;
 
-	if (fd >= 0 && sffi__interpose_applies())
+	if (fd >= 0 && interpose_applies())
 		write_down(fd);
 	errno = saved;
 	return fd;
@@ -85,9 +85,9 @@ static void closes_range(int first, int last)
 {
 	int saved = errno;
 
-	if (first >= 0 && sffi__interpose_applies() &&
+	if (first >= 0 && interpose_applies() &&
 	    (!strike_out(first, last) || first < last))
-		sffi__interpose_note(CHANGED_CLOSED);
+		interpose_note(CHANGED_CLOSED);
 	errno = saved;
 }
 
