@@ -216,7 +216,12 @@ static void from_wait_status(sffi_fault *fault, const struct peer *peer)
 	uint32_t state = ended_state(peer);
 	int status = peer->status->wait_status;
 
-	if (state == WORKER_EXECUTED || state == WORKER_RUNNING) {
+	if (state == WORKER_RUNNING && sffi__peer_dead((struct peer *)peer)) {
+		fault->signal = SIGKILL;
+		fault->kind = SFFI_FAULT_KILLED;
+		snprintf(fault->note, sizeof fault->note,
+			 "Its parent, safeffi-zygote, has ended, and its workers with it.");
+	} else if (state == WORKER_EXECUTED || state == WORKER_RUNNING) {
 		fault->kind = SFFI_FAULT_EXIT;
 		fault->code = state == WORKER_EXECUTED && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 		snprintf(fault->note, sizeof fault->note,

@@ -345,6 +345,70 @@ START_TEST(one_domain_may_share)
 }
 END_TEST
 
+/* The zygote of a domain, its worker's parent. */
+static pid_t zygote_of(const sffi_domain *domain)
+{
+	char path[64], text[512] = "";
+	pid_t parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)sffi_domain_pid(domain));
+	file = fopen(path, "r");
+	ck_assert(file && fgets(text, sizeof text, file) && strrchr(text, ')'));
+	fclose(file);
+	ck_assert_int_eq(sscanf(strrchr(text, ')') + 1, " %*c %d", &parent), 1);
+	return parent;
+}
+
+static pid_t zygote, worker;
+
+static bool is_dead(pid_t pid)
+{
+	char path[64], text[512] = "", state = 'X';
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	file = fopen(path, "r");
+	if (file && fgets(text, sizeof text, file) && strrchr(text, ')'))
+		sscanf(strrchr(text, ')') + 1, " %c", &state);
+	if (file)
+		fclose(file);
+	return state == 'X' || state == 'Z';
+}
+
+/* While the callee waits for its answer. */
+static int kill_zygote(int value)
+{
+	kill(zygote, SIGKILL);
+	while (!is_dead(worker))
+		usleep(1000);
+	return value;
+}
+
+/* As when memory is short, and the kernel chooses it. */
+START_TEST(a_zygote_that_is_killed_is_told_and_replaced)
+{
+	sffi_domain *domain = test_open();
+	sffi_function *apply = test_victim_function(domain, "callbacks",
+						    "int apply(int (*function)(int), int value)");
+	char *report = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&report, &size);
+
+	zygote = zygote_of(domain);
+	worker = sffi_domain_pid(domain);
+	ck_assert_int_eq(sffi_call(apply, NULL, kill_zygote, 1), SFFI_EFAULT);
+	ck_assert_int_eq(sffi_fault_get_kind(sffi_last_fault()), SFFI_FAULT_KILLED);
+	ck_ok(sffi_fault_print(sffi_last_fault(), stream));
+	fclose(stream);
+	ck_assert_ptr_nonnull(strstr(report, "Its parent, safeffi-zygote, has ended"));
+	free(report);
+	test_still_works(domain);
+	ck_assert_int_ne(zygote_of(domain), zygote);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("host");
@@ -361,6 +425,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_fork_finds_no_lock_held);
 	tcase_add_test(tests, regions_are_not_in_workers);
 	tcase_add_test(tests, one_domain_may_share);
+	tcase_add_test(tests, a_zygote_that_is_killed_is_told_and_replaced);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
 }
