@@ -4,7 +4,6 @@
 #include "fault/handler.h"
 #include "memory/zone.h"
 #include "os/os.h"
-#include "worker/table.h"
 
 #include <signal.h>
 #include <stdlib.h>

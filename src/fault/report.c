@@ -118,7 +118,9 @@ static void print_descriptors(FILE *out, const sffi_fault *fault)
 	if (fault->own_lost)
 		fprintf(out, "  lost     %zu descriptors of SafeFFI's own, closed by a callee; %s\n",
 			fault->own_lost, fault->own_regained == fault->own_lost
-				? "they are open again" : "those whose numbers are other files' by now come back at others");
+						 ? "they are open again"
+						 : "those whose numbers are other files' by now come "
+						   "back at others");
 }
 
 static void print_call(FILE *out, const sffi_fault *fault)

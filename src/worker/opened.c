@@ -7,8 +7,6 @@
  */
 #include "worker/interpose.h"
 
-#include "worker/worker.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -460,10 +458,9 @@ const struct replacement sffi__descriptor_functions[] = {
 	{ "open", (void *)opened_open },	   { "open64", (void *)opened_open },
 	{ "openat", (void *)opened_openat },	   { "openat64", (void *)opened_openat },
 	{ "opendir", (void *)opened_opendir },	   { "openpty", (void *)opened_terminals },
-		   { "pclose", (void *)closing_pclose },
-	{ "pipe", (void *)opened_pipe },	   { "pipe2", (void *)opened_pipe2 },
-	{ "popen", (void *)opened_popen },	   { "posix_openpt", (void *)opened_terminal },
-	{ "recvmsg", (void *)opened_recvmsg },
+	{ "pclose", (void *)closing_pclose },	   { "pipe", (void *)opened_pipe },
+	{ "pipe2", (void *)opened_pipe2 },	   { "popen", (void *)opened_popen },
+	{ "posix_openpt", (void *)opened_terminal }, { "recvmsg", (void *)opened_recvmsg },
 	{ "shm_open", (void *)opened_shm },	   { "signalfd", (void *)opened_signalfd },
 	{ "socket", (void *)opened_socket },	   { "socketpair", (void *)opened_socketpair },
 	{ "timerfd_create", (void *)opened_timerfd }, { "tmpfile", (void *)opened_tmpfile },

@@ -5,7 +5,6 @@
 
 #include "lane/slot.h"
 #include "safeffi.h"
-#include "worker/table.h"
 #include "worker/host_state.h"
 #include "worker/zygote.h"
 

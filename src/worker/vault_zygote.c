@@ -69,14 +69,15 @@ int sffi__vault_take(struct vault_door *door, int number, int fd)
 {
 	struct kept *place;
 
+	if (atomic_load(&door->open) == VAULT_UNASKED)
+		open_door(door);
 	sffi__vault_forget(number);
-	place = vacant();
+	/* What nobody could fetch would only keep the host's end of a socket open. */
+	place = listener >= 0 ? vacant() : NULL;
 	if (place)
 		*place = (struct kept){ number, fd };
 	else
 		sffi__os_close(fd);
-	if (atomic_load(&door->open) == VAULT_UNASKED)
-		open_door(door);
 	return listener;
 }
 

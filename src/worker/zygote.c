@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -58,31 +57,6 @@ static struct zygote *zygote_for(unsigned share)
 struct worker_status *sffi__worker_status(unsigned zone)
 {
 	return &common->status[zone];
-}
-
-/* ---- code that clones have too -------------------------------------------------- */
-
-static uintptr_t *bases;
-static size_t base_count;
-
-static int note_object(struct dl_phdr_info *info, size_t size, void *data)
-{
-	uintptr_t *grown = realloc(bases, (base_count + 1) * sizeof *bases);
-
-	(void)size, (void)data;
-	if (!grown)
-		return 1;
-	bases = grown;
-	bases[base_count++] = info->dlpi_addr;
-	return 0;
-}
-
-bool sffi__zygote_has_code(uintptr_t base)
-{
-	for (size_t i = 0; i < base_count; i++)
-		if (bases[i] == base)
-			return true;
-	return false;
 }
 
 /* ---- birth ------------------------------------------------------------------------ */
@@ -217,8 +191,7 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 		sffi__os_close(birth.timer);
 		return sffi__fail(SFFI_ENOMEM, "out of memory for the zygote");
 	}
-	base_count = 0;
-	dl_iterate_phdr(note_object, NULL);
+	sffi__zygote_note_code();
 	for (int i = 0; i < TRIES && result != BORN && !error; i++)
 		result = give_birth(zygote, &birth, sockets, &error);
 	zygote->state = state;

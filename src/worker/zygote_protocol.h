@@ -74,6 +74,8 @@ static inline uint64_t sffi__share_flags(unsigned share)
 	return (share & SFFI_SHARE_FILES ? CLONE_FILES : 0) | (share & SFFI_SHARE_CWD ? CLONE_FS : 0);
 }
 
+/* Notes the objects that the host has loaded, when its zygote is made. */
+void sffi__zygote_note_code(void);
 /* The zygote's life. */
 _Noreturn void sffi__zygote_main(const struct zygote_birth *);
 
