@@ -400,6 +400,10 @@ static int receive(struct zygote *zygote)
 		return 0;
 	if (got != sizeof reply)
 		return got < 0 ? (int)got : -EPIPE;
+	if (reply.pid > 0 && zygote->share & SFFI_SHARE_FILES) {
+		memcpy(fds, reply.fds, sizeof fds);
+		count = NEWCOMER_FDS;
+	}
 	reserve = reserve_of(zygote, reply.zone);
 	if (!reserve || count != NEWCOMER_FDS) {
 		/* The host had no numbers left to receive them. */

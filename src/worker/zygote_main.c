@@ -178,14 +178,27 @@ static pid_t start(unsigned kind, const struct worker_start *start, int *pidfd)
 	return pid;
 }
 
+/* In one table the host gets the numbers themselves: closed by us, the newcomer's would still be
+ * open there, and in the way, when the host goes on. */
+static void hand_over(struct zygote_reply *reply, const int fds[NEWCOMER_FDS])
+{
+	bool one_table = birth->share & SFFI_SHARE_FILES, copies = reply->pid > 0 && !one_table;
+
+	for (int i = 0; i < NEWCOMER_FDS; i++)
+		reply->fds[i] = fds[i];
+	sffi__os_send(birth->socket, reply, sizeof *reply, fds, copies ? NEWCOMER_FDS : 0);
+	for (int i = 0; copies && i < NEWCOMER_FDS; i++)
+		sffi__os_close(fds[i]);
+}
+
 /* Makes the process and tells the host. */
 static void make(unsigned zone, unsigned kind, bool at_leisure)
 {
 	struct zygote_reply reply = { .zone = zone, .drops = drops };
-	int sockets[2] = { -1, -1 }, pidfd = -1, fds[NEWCOMER_FDS];
+	int sockets[2] = { -1, -1 }, fds[NEWCOMER_FDS] = { -1, -1, -1 };
 	int control = sffi__os_memfd("safeffi-control", WORKER_SHARED_SIZE);
 	bool one_table = birth->share & SFFI_SHARE_FILES;
-	/* In one table of descriptors the child closes its own, maybe before ours is sent. */
+	/* In one table of descriptors the child closes its own. */
 	int childs = one_table ? fcntl(control, F_DUPFD_CLOEXEC, 0) : control;
 
 	/* Whoever had the zone before has ended, or the host would not give it again: its end is
@@ -204,18 +217,18 @@ static void make(unsigned zone, unsigned kind, bool at_leisure)
 								.control_fd = childs,
 								.socket = sockets[1],
 								.at_leisure = at_leisure },
-				  &pidfd);
-	fds[NEWCOMER_PIDFD] = pidfd;
+				  &fds[NEWCOMER_PIDFD]);
 	fds[NEWCOMER_CONTROL] = control;
 	fds[NEWCOMER_SOCKET] = sockets[0];
-	sffi__os_send(birth->socket, &reply, sizeof reply, fds, reply.pid > 0 ? NEWCOMER_FDS : 0);
-	sffi__os_close(sockets[0]);
-	sffi__os_close(control);
-	sffi__os_close(pidfd);
+	if (reply.pid <= 0) {
+		sffi__os_close(sockets[0]);
+		sffi__os_close(control);
+	}
 	if (one_table && reply.pid <= 0)
 		sffi__os_close(childs);
 	if (!one_table || reply.pid <= 0)
 		sffi__os_close(sockets[1]);
+	hand_over(&reply, fds);
 }
 
 static void keep_maps(unsigned zone)
@@ -380,31 +393,33 @@ static void collect_all(void)
 
 /* ---- the host's end ----------------------------------------------------------------- */
 
-/* Whether it has the memory that it shares with us, by proc(5)'s maps: a program that it has become
- * by execve has not. What cannot be read says nothing. */
+static bool is_there(const char *path)
+{
+	struct stat status;
+
+	return !lstat(path, &status);
+}
+
+/* proc(5)'s map_files: a name for each mapping of a file, and shared memory is one. */
+static bool has_common(pid_t pid)
+{
+	unsigned long low = (unsigned long)birth->common, page = 4096;
+	char path[96];
+
+	snprintf(path, sizeof path, "/proc/%d/map_files/%lx-%lx", pid, low,
+		 (low + sizeof *birth->common + page - 1) & -page);
+	return is_there(path);
+}
+
+/* Whether it has the memory that it shares with us: a program that it has become by execve has not.
+ * Where nothing is seen of us either, nothing is said. No file is opened: in one table with the
+ * host its number would be taken meanwhile. */
 static bool host_has_common(void)
 {
-	static char text[8192];
-	char path[32], wanted[24];
-	size_t kept = 0, overlap;
-	bool has = false;
-	ssize_t got;
-	int fd;
+	char path[32];
 
-	snprintf(path, sizeof path, "/proc/%d/maps", birth->host);
-	overlap = (size_t)snprintf(wanted, sizeof wanted, "%lx-", (unsigned long)birth->common);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return true;
-	while (!has && (got = read(fd, text + kept, sizeof text - kept)) > 0) {
-		size_t size = kept + (size_t)got;
-
-		has = memmem(text, size, wanted, overlap);
-		kept = size < overlap ? size : overlap;
-		memmove(text, text + size - kept, kept);
-	}
-	close(fd);
-	return has;
+	snprintf(path, sizeof path, "/proc/%d", birth->host);
+	return has_common(birth->host) || errno != ENOENT || !has_common(getpid()) || !is_there(path);
 }
 
 /* The host's end of the socket says so, but where others have it, too: in one table with the host,

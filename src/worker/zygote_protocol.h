@@ -48,13 +48,18 @@ struct zygote_common {
 	char maps[ZONES_MAX][128 * 1024];
 };
 
-/* A newcomer is there; with its descriptors, in this order. */
+/* Its descriptors, in this order. */
+enum newcomer_fd { NEWCOMER_PIDFD, NEWCOMER_CONTROL, NEWCOMER_SOCKET, NEWCOMER_FDS };
+
+/* A newcomer is there. */
 struct zygote_reply {
 	uint32_t zone;
 	uint32_t drops; /* how many of the requests to drop it has obeyed */
 	int32_t pid;    /* or -errno */
+	/* In one table of descriptors: they are the host's from now on. Else copies come with the
+	 * message. */
+	int32_t fds[NEWCOMER_FDS];
 };
-enum newcomer_fd { NEWCOMER_PIDFD, NEWCOMER_CONTROL, NEWCOMER_SOCKET, NEWCOMER_FDS };
 
 /* What the zygote is born with. */
 struct zygote_birth {

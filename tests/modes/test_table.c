@@ -106,7 +106,6 @@ static int be_told(int fd)
 	return 0;
 }
 
-/* Whatever way the host gets to know a number, from then on it is the host's. */
 /* What the callee has closed by then, in whatever way libraries do, and the host opens after it: the
  * same file, and the same numbers. */
 static void host_opens_the_same(void)
@@ -132,6 +131,7 @@ START_TEST(what_the_host_has_opened_since_stays_open)
 }
 END_TEST
 
+/* Whatever way the host gets to know a number, from then on it is the host's. */
 static void host_is_given_descriptors(void)
 {
 	int mine = open("/dev/zero", O_RDONLY | O_CLOEXEC);
