@@ -7,17 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct file {
+struct file {
 	bool is_noted;
 	dev_t device;
 	ino_t inode;
-} *files; /* by number */
-static int capacity;
+};
+static struct file *_Atomic files; /* by number */
+static _Atomic int capacity;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Where copies are kept, once a callee could close them. */
@@ -143,16 +145,19 @@ void sffi__own_vault(int socket, struct vault_door *door, pid_t zygote)
 static bool make_room(int fd)
 {
 	int wanted = fd < 1024 ? 1024 : fd * 2;
-	struct file *grown;
+	struct file *grown, *before = files;
 
 	if (fd < capacity)
 		return true;
-	grown = realloc(files, (size_t)wanted * sizeof *grown);
+	grown = calloc((size_t)wanted, sizeof *grown);
 	if (!grown)
 		return false;
-	memset(grown + capacity, 0, (size_t)(wanted - capacity) * sizeof *grown);
-	files = grown;
-	capacity = wanted;
+	if (before)
+		memcpy(grown, before, (size_t)capacity * sizeof *grown);
+	/* In this order, for a fork in another thread. */
+	atomic_store(&files, grown);
+	atomic_store(&capacity, wanted);
+	free(before);
 	return true;
 }
 

@@ -162,7 +162,8 @@ static sffi_status prepare_common(void)
 
 static sffi_status start(struct zygote *zygote, unsigned share)
 {
-	enum { TRIES = 2000 };
+	enum { PATIENCE_S = 30 };
+	uint64_t end = sffi__os_now_ns() + PATIENCE_S * UINT64_C(1000000000);
 	struct zygote_birth birth = {
 		.share = share,
 		.host = getpid(),
@@ -192,7 +193,7 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 		return sffi__fail(SFFI_ENOMEM, "out of memory for the zygote");
 	}
 	sffi__zygote_note_code();
-	for (int i = 0; i < TRIES && result != BORN && !error; i++)
+	while (result != BORN && !error && sffi__os_now_ns() < end)
 		result = give_birth(zygote, &birth, sockets, &error);
 	zygote->state = state;
 	/* A sharing zygote has the same table of descriptors: its end stays open in it. */
@@ -209,9 +210,10 @@ static sffi_status start(struct zygote *zygote, unsigned share)
 	if (error)
 		return sffi__fail_system(error, "clone the zygote");
 	return sffi__fail(SFFI_ESYSTEM,
-			  "no sound copy of this process could be made in %d tries, because its "
-			  "other threads keep the C library's locks busy; call sffi_init() first "
-			  "thing in main, before there are threads", TRIES);
+			  "no sound copy of this process could be made in %d s, because its "
+			  "other threads, or those of the process that forked it, keep the C "
+			  "library's locks busy; call sffi_init() first thing in main, before there "
+			  "are threads", PATIENCE_S);
 }
 
 /* ---- newcomers ----------------------------------------------------------------------- */

@@ -236,6 +236,8 @@ static _Noreturn void use_everything(sffi_domain *domain, sffi_library *good)
 	void *address = NULL;
 	sffi_domain *own = NULL;
 
+	/* Check's handler would kill the test's whole group. */
+	signal(SIGALRM, SIG_DFL);
 	alarm(60);
 	if (sffi_domain_generation(domain) || sffi_domain_pid(domain))
 		_exit(1);
@@ -422,7 +424,9 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, a_call_does_not_wait_for_the_stream);
 	tcase_add_test(tests, descriptors_are_put_as_ever);
 	tcase_add_test(tests, the_hosts_own_fork_works);
-	tcase_add_test(tests, a_fork_finds_no_lock_held);
+	/* AddressSanitizer's own locks may be held in such a child: it hangs in malloc, without us, too. */
+	if (!test_is_sanitized())
+		tcase_add_test(tests, a_fork_finds_no_lock_held);
 	tcase_add_test(tests, regions_are_not_in_workers);
 	tcase_add_test(tests, one_domain_may_share);
 	tcase_add_test(tests, a_zygote_that_is_killed_is_told_and_replaced);
