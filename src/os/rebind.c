@@ -16,8 +16,7 @@ void *sffi__rebinding_function(const struct rebinding *rebinding, const char *na
 	return NULL;
 }
 
-/* The C library, the loader and this library call the real ones. */
-static bool is_exempt(const char *path)
+bool sffi__rebind_is_exempt(const char *path)
 {
 	static const char *const names[] = { "libc.so.6", "ld-linux", "linux-vdso", "libsafeffi.so",
 					     "libasan.so", "libubsan.so", "libtsan.so" };
@@ -34,7 +33,7 @@ bool sffi__rebind_is_real(const void *function)
 {
 	Dl_info info;
 
-	return dladdr(function, &info) && info.dli_fname && is_exempt(info.dli_fname);
+	return dladdr(function, &info) && info.dli_fname && sffi__rebind_is_exempt(info.dli_fname);
 }
 
 struct object {
@@ -171,7 +170,7 @@ static int rebind_object(struct dl_phdr_info *info, size_t size, void *data)
 			object.relro_high = (object.relro_low + header->p_memsz) & ~(uintptr_t)(PAGE - 1);
 		}
 	}
-	if (dynamic && !is_ours(info) && !is_exempt(info->dlpi_name))
+	if (dynamic && !is_ours(info) && !sffi__rebind_is_exempt(info->dlpi_name))
 		rebind_dynamic(&object, dynamic);
 	return 0;
 }

@@ -25,12 +25,19 @@ struct rebinding {
 /* In all objects that were loaded since the last time, but for those that are exempt. Not
  * async-signal-safe. */
 void sffi__rebind(struct rebinding *);
+/* In what is loaded from now on, before its constructors run, and for dlsym. Once; this library and
+ * whatever else calls the real functions must be bound already (ld's -z now). Where the memory
+ * cannot be made writable it does nothing. Not async-signal-safe. */
+void sffi__rebind_symbols(const struct rebinding *);
 /* Some of them have been unloaded, and nothing was loaded since the last time. Without this word
  * all are gone through again. */
 void sffi__rebind_unloaded(struct rebinding *);
 /* The replacement of that name, or NULL. */
 void *sffi__rebinding_function(const struct rebinding *, const char *name);
-/* Whether it is code of the C library, the loader or this library. */
+/* Whether the object has or calls the real functions: the C library, the loader, this library, a
+ * sanitizer. */
+bool sffi__rebind_is_exempt(const char *path);
+/* Whether it is code of such an object. */
 bool sffi__rebind_is_real(const void *function);
 
 #endif

@@ -6,9 +6,13 @@ static struct rebinding identity, limits, descriptors;
 
 static void rebind(struct rebinding *rebinding, const struct replacement *replacements, size_t count)
 {
+	bool first = !rebinding->replacements;
+
 	rebinding->replacements = replacements;
 	rebinding->count = count;
 	sffi__rebind(rebinding);
+	if (first)
+		sffi__rebind_symbols(rebinding);
 }
 
 void sffi__interpose(void)

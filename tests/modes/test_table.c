@@ -4,6 +4,7 @@
 #include "lone_host.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -166,6 +167,41 @@ START_TEST(what_the_host_was_given_stays_open)
 }
 END_TEST
 
+/* Before anybody could lead a library's calls elsewhere, and where nobody is asked: each new worker
+ * loads it again. */
+static void host_has_openers(void)
+{
+	enum { CRASHES = 3, AT_LOAD = 2, BY_CALLEE = AT_LOAD + 1 + 2 };
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL);
+	sffi_function *load = function_of(shares, "descriptors", "int load_opener(const char *path)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	char path[PATH_MAX];
+	int before, result = -1;
+
+	/* One of its own for the callee, not to be loaded twice. */
+	snprintf(path, sizeof path, "%s", test_victim("opener"));
+	before = count_open();
+	require(!sffi_call(load, &result, path) && !result);
+	require(count_open() == before + BY_CALLEE);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT && count_open() == before);
+	require(count_in(report_of(sffi_fault_print_json), "\"state\":\"closed\"") == BY_CALLEE);
+	function_of(shares, "opener", "void open_later(void)");
+	require(count_open() == before + AT_LOAD);
+	for (int i = 0; i < CRASHES; i++) {
+		require(sffi_call(crash, NULL) == SFFI_EFAULT);
+		require(count_in(report_of(sffi_fault_print_json), "\"state\":\"closed\"") == AT_LOAD);
+	}
+	require(!sffi_domain_restart(shares) && count_open() == before + AT_LOAD);
+	sffi_domain_close(&shares);
+	require(count_open() <= before);
+}
+
+START_TEST(what_constructors_open_is_closed_with_their_worker)
+{
+	run_host(host_has_openers);
+}
+END_TEST
+
 /* ---- locks on files ------------------------------------------------------------------------- */
 
 static bool is_refused(const char *path)
@@ -220,6 +256,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, what_the_callee_keeps_is_closed_with_its_worker);
 	tcase_add_test(tests, what_the_host_was_given_stays_open);
 	tcase_add_test(tests, what_the_host_has_opened_since_stays_open);
+	tcase_add_test(tests, what_constructors_open_is_closed_with_their_worker);
 	tcase_add_test(tests, a_lock_does_not_outlive_its_worker);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);

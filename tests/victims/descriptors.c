@@ -3,6 +3,7 @@
 #include "victim.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -296,4 +297,18 @@ void spoil_and_die(void)
 	setrlimit(RLIMIT_FSIZE, &none);
 	close_range(3, ~0U, 0);
 	abort();
+}
+
+/* Loads it, has it open one more file, and opens a pipe by a function that it has looked up. */
+int load_opener(const char *path)
+{
+	void *opener = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void (*open_later)(void) = opener ? (void (*)(void))dlsym(opener, "open_later") : NULL;
+	int (*looked_up)(int ends[2]) = (int (*)(int *))dlsym(RTLD_DEFAULT, "pipe");
+	int ends[2];
+
+	if (!open_later || !looked_up)
+		return -1;
+	open_later();
+	return looked_up(ends);
 }

@@ -87,7 +87,7 @@ int32_t set_errno(int32_t value)
 /* A page of its own, beside nothing. */
 void *wild(void)
 {
-	return (void *)0x7f1234567000;
+	return (void *)0x123456789000;
 }
 
 int32_t counter;
