@@ -271,7 +271,6 @@ static void free_lane(struct lane *lane)
 		sffi__lane_detach(lane);
 	sffi__workspace_end(&lane->work, is_forked);
 	free(lane->watch.entries);
-	free(lane->watch.locale);
 	free(lane);
 }
 

@@ -17,7 +17,7 @@ struct lane_watch {
 	char **environ;
 	char **entries;       /* the pointers that it led to, with the NULL */
 	size_t entries_size;
-	char *locale;
+	int locale_changes;
 	const void *thread_locale; /* of uselocale(); NULL: the program's */
 };
 

@@ -33,24 +33,12 @@ static bool watch_environment(struct lane_watch *watch)
 	return true;
 }
 
-static bool watch_locale(struct lane_watch *watch)
-{
-	char name[HOST_LOCALE_SIZE], *copy;
-
-	sffi__host_locale(name);
-	copy = strdup(name);
-	if (!copy)
-		return false;
-	free(watch->locale);
-	watch->locale = copy;
-	return true;
-}
-
 /* Before the state is read: what changes meanwhile is seen next time. */
 static bool watch(struct lane *lane)
 {
 	lane->watch.changes = atomic_load_explicit(&sffi__host_changes, memory_order_acquire);
-	return watch_environment(&lane->watch) && watch_locale(&lane->watch);
+	lane->watch.locale_changes = sffi__locale_changes();
+	return watch_environment(&lane->watch);
 }
 
 /* ---- what is new ------------------------------------------------------------------------------ */

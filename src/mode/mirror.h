@@ -9,6 +9,7 @@
 
 #include "lane/lane.h"
 #include "os/os.h"
+#include "worker/host_state.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -23,16 +24,9 @@ static inline bool environment_is_other(const struct lane_watch *watch)
 	       (environ && memcmp(environ, watch->entries, watch->entries_size));
 }
 
-/* The name may come to lie where an older one lay; it may be freed in this moment by a thread that
- * sets another, which is no matter but to AddressSanitizer. */
-__attribute__((no_sanitize("address"))) static inline bool
-locale_is_other(const struct lane_watch *watch)
+static inline bool locale_is_other(const struct lane_watch *watch)
 {
-	const char *now = setlocale(LC_ALL, NULL), *seen = watch->locale;
-
-	while (*now == *seen && *now)
-		now++, seen++;
-	return *now != *seen;
+	return sffi__locale_changes() != watch->locale_changes;
 }
 
 /* uselocale() of this thread's. Another one that has come to lie at the same address is not seen. */

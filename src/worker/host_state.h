@@ -43,6 +43,14 @@ struct host_state {
 bool sffi__host_state_read(struct host_state *);
 bool sffi__host_state_copy(struct host_state *, const struct host_state *);
 void sffi__host_state_free(struct host_state *);
+/* Other after each setlocale() of this process: glibc counts them for its message catalogues. The
+ * variable is in its interface since programs count there themselves (gettext's manual, "gettext-grok"). */
+static inline int sffi__locale_changes(void)
+{
+	extern int _nl_msg_cat_cntr;
+
+	return __atomic_load_n(&_nl_msg_cat_cntr, __ATOMIC_RELAXED);
+}
 /* Copies the locale's name, as setlocale(LC_ALL) gives it. */
 enum { HOST_LOCALE_SIZE = 1024, HOST_CATEGORIES = 13, HOST_CATEGORY_SIZE = 80 };
 void sffi__host_locale(char name[HOST_LOCALE_SIZE]);

@@ -18,17 +18,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the host knows, as the pointers that lead to it and the locale's name. */
+/* What the host knows, as the pointers that lead to it and how often the locale had been set. */
 static char **known_environ, **known_entries;
 static size_t known_size;
-static char *known_locale;
+static int known_locale_changes;
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 
 extern char **environ;
 
 static bool is_known(void)
 {
-	return known_locale && environ == known_environ && !strcmp(setlocale(LC_ALL, NULL), known_locale) &&
+	return known_entries && environ == known_environ &&
+	       sffi__locale_changes() == known_locale_changes &&
 	       (!environ || !memcmp(environ, known_entries, known_size));
 }
 
@@ -40,11 +41,10 @@ static void note_known(void)
 	while (environ && environ[count])
 		count++;
 	grown = realloc(known_entries, (count + 1) * sizeof *grown);
-	free(known_locale);
-	known_locale = grown ? strdup(setlocale(LC_ALL, NULL)) : NULL;
 	if (!grown)
 		return;
 	known_entries = grown;
+	known_locale_changes = sffi__locale_changes();
 	known_environ = environ;
 	known_size = (count + 1) * sizeof *grown;
 	if (environ)
@@ -164,7 +164,7 @@ static void take_sent(const struct worker_news *news)
 /* The lock is held. */
 static void look(void)
 {
-	bool first = !known_locale;
+	bool first = !known_entries;
 
 	if (is_known())
 		return;
