@@ -16,6 +16,7 @@ struct rebinding {
 	const struct replacement {
 		const char *name;
 		void *function;
+		void *real; /* which the function calls; or NULL: not for sffi__rebind_symbols */
 	} *replacements;
 	size_t count;
 	size_t seen;                 /* objects that were rebound; 0: none yet */
@@ -25,9 +26,9 @@ struct rebinding {
 /* In all objects that were loaded since the last time, but for those that are exempt. Not
  * async-signal-safe. */
 void sffi__rebind(struct rebinding *);
-/* In what is loaded from now on, before its constructors run, and for dlsym. Once; this library and
- * whatever else calls the real functions must be bound already (ld's -z now). Where the memory
- * cannot be made writable it does nothing. Not async-signal-safe. */
+/* In what is loaded from now on, before its constructors run, and for dlsym. Once; this library must
+ * be bound already (ld's -z now). Where another object's function stands in front of the real one, or
+ * the memory cannot be made writable, it does nothing. Not async-signal-safe. */
 void sffi__rebind_symbols(const struct rebinding *);
 /* Some of them have been unloaded, and nothing was loaded since the last time. Without this word
  * all are gone through again. */

@@ -86,9 +86,56 @@ static void find_segment(struct symbols *symbols, const struct dl_phdr_info *inf
 	}
 }
 
+/* ---- whose functions are real ------------------------------------------------------------- */
+
+enum { OBJECTS_MAX = 8 };
+
+struct walk {
+	const struct rebinding *rebinding;
+	struct {
+		uintptr_t low, high;
+	} objects[OBJECTS_MAX];
+	size_t count;
+};
+
+static int note_object(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct walk *walk = data;
+	uintptr_t low = UINTPTR_MAX, high = 0;
+
+	(void)size;
+	if (!sffi__rebind_is_exempt(info->dlpi_name))
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+		uintptr_t begin = info->dlpi_addr + header->p_vaddr;
+
+		if (header->p_type != PT_LOAD)
+			continue;
+		low = begin < low ? begin : low;
+		high = begin + header->p_memsz > high ? begin + header->p_memsz : high;
+	}
+	walk->objects[walk->count].low = low;
+	walk->objects[walk->count++].high = high;
+	return walk->count == OBJECTS_MAX;
+}
+
+/* A wrapper of the program's, or one that was preloaded, asks dlsym for the next function: it would
+ * find ours, which calls the wrapper. */
+static bool calls_real(const struct walk *walk, const struct replacement *replacement)
+{
+	uintptr_t real = (uintptr_t)replacement->real;
+
+	for (size_t i = 0; i < walk->count; i++)
+		if (real >= walk->objects[i].low && real < walk->objects[i].high)
+			return true;
+	return false;
+}
+
 static int lead_object(struct dl_phdr_info *info, size_t size, void *data)
 {
-	const struct rebinding *rebinding = data;
+	const struct walk *walk = data;
+	const struct rebinding *rebinding = walk->rebinding;
 	struct symbols symbols = { .base = info->dlpi_addr };
 
 	(void)size;
@@ -105,12 +152,16 @@ static int lead_object(struct dl_phdr_info *info, size_t size, void *data)
 				     symbols.protection | PROT_WRITE))
 		return 0;
 	for (size_t i = 0; i < rebinding->count; i++)
-		lead(&symbols, &rebinding->replacements[i]);
+		if (calls_real(walk, &rebinding->replacements[i]))
+			lead(&symbols, &rebinding->replacements[i]);
 	mprotect((void *)symbols.low, symbols.high - symbols.low, symbols.protection);
 	return 0;
 }
 
 void sffi__rebind_symbols(const struct rebinding *rebinding)
 {
-	dl_iterate_phdr(lead_object, (void *)rebinding);
+	struct walk walk = { .rebinding = rebinding };
+
+	dl_iterate_phdr(note_object, &walk);
+	dl_iterate_phdr(lead_object, &walk);
 }

@@ -90,13 +90,19 @@ static int noted_chroot(const char *path)
 }
 
 const struct replacement sffi__identity_functions[] = {
-	{ "chroot", (void *)noted_chroot },	    { "initgroups", (void *)noted_initgroups },
-	{ "setegid", (void *)noted_setegid },	    { "seteuid", (void *)noted_seteuid },
-	{ "setfsgid", (void *)noted_setfsgid },	    { "setfsuid", (void *)noted_setfsuid },
-	{ "setgid", (void *)noted_setgid },	    { "setgroups", (void *)noted_setgroups },
-	{ "setregid", (void *)noted_setregid },	    { "setresgid", (void *)noted_setresgid },
-	{ "setresuid", (void *)noted_setresuid },   { "setreuid", (void *)noted_setreuid },
-	{ "setuid", (void *)noted_setuid },
+	{ "chroot", (void *)noted_chroot, (void *)chroot },
+	{ "initgroups", (void *)noted_initgroups, (void *)initgroups },
+	{ "setegid", (void *)noted_setegid, (void *)setegid },
+	{ "seteuid", (void *)noted_seteuid, (void *)seteuid },
+	{ "setfsgid", (void *)noted_setfsgid, (void *)setfsgid },
+	{ "setfsuid", (void *)noted_setfsuid, (void *)setfsuid },
+	{ "setgid", (void *)noted_setgid, (void *)setgid },
+	{ "setgroups", (void *)noted_setgroups, (void *)setgroups },
+	{ "setregid", (void *)noted_setregid, (void *)setregid },
+	{ "setresgid", (void *)noted_setresgid, (void *)setresgid },
+	{ "setresuid", (void *)noted_setresuid, (void *)setresuid },
+	{ "setreuid", (void *)noted_setreuid, (void *)setreuid },
+	{ "setuid", (void *)noted_setuid, (void *)setuid },
 };
 const size_t sffi__identity_function_count =
 	sizeof sffi__identity_functions / sizeof *sffi__identity_functions;
@@ -144,13 +150,13 @@ static int noted_thread_affinity(pthread_t thread, size_t size, const cpu_set_t 
 
 /* On 64-bit machines the two names are one function. */
 const struct replacement sffi__limit_functions[] = {
-	{ "nice", (void *)noted_nice },
-	{ "prlimit", (void *)noted_prlimit },
-	{ "prlimit64", (void *)noted_prlimit },
-	{ "pthread_setaffinity_np", (void *)noted_thread_affinity },
-	{ "sched_setaffinity", (void *)noted_affinity },
-	{ "setpriority", (void *)noted_setpriority },
-	{ "setrlimit", (void *)noted_setrlimit },
-	{ "setrlimit64", (void *)noted_setrlimit },
+	{ "nice", (void *)noted_nice, (void *)nice },
+	{ "prlimit", (void *)noted_prlimit, (void *)prlimit },
+	{ "prlimit64", (void *)noted_prlimit, (void *)prlimit },
+	{ "pthread_setaffinity_np", (void *)noted_thread_affinity, (void *)pthread_setaffinity_np },
+	{ "sched_setaffinity", (void *)noted_affinity, (void *)sched_setaffinity },
+	{ "setpriority", (void *)noted_setpriority, (void *)setpriority },
+	{ "setrlimit", (void *)noted_setrlimit, (void *)setrlimit },
+	{ "setrlimit64", (void *)noted_setrlimit, (void *)setrlimit },
 };
 const size_t sffi__limit_function_count = sizeof sffi__limit_functions / sizeof *sffi__limit_functions;

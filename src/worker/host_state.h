@@ -43,7 +43,7 @@ struct host_state {
 bool sffi__host_state_read(struct host_state *);
 bool sffi__host_state_copy(struct host_state *, const struct host_state *);
 void sffi__host_state_free(struct host_state *);
-/* Other after each setlocale() of this process: glibc counts them for its message catalogues. The
+/* Another one after each setlocale() of this process that sets something else: glibc counts them for its message catalogues. The
  * variable is in its interface since programs count there themselves (gettext's manual, "gettext-grok"). */
 static inline int sffi__locale_changes(void)
 {

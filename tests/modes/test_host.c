@@ -2,6 +2,7 @@
 /* What the host notices of its workers: as little as possible. And they end with it. */
 #include "helper.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -347,6 +348,32 @@ START_TEST(one_domain_may_share)
 }
 END_TEST
 
+/* As programs and preloaded libraries do that watch what is called: in front of the C library's, and
+ * asking for that one only when they are called. */
+int setuid(uid_t user)
+{
+	int (*next)(uid_t) = (int (*)(uid_t))dlsym(RTLD_NEXT, "setuid");
+
+	return next(user);
+}
+
+START_TEST(functions_of_the_program_stay_in_front)
+{
+	sffi_domain *domain = test_open();
+	sffi_library *c_library = NULL;
+	sffi_function *set_user;
+	uid_t user = getuid();
+	int result = -1;
+
+	ck_ok(sffi_library_open(&c_library, domain, "libc.so.6"));
+	set_user = test_function(c_library, "int setuid(unsigned user)");
+	ck_ok(sffi_call(set_user, &result, user));
+	ck_assert_int_eq(result, 0);
+	test_still_works(domain);
+	sffi_domain_close(&domain);
+}
+END_TEST
+
 /* The zygote of a domain, its worker's parent. */
 static pid_t zygote_of(const sffi_domain *domain)
 {
@@ -429,6 +456,7 @@ int main(int argc, char **argv)
 		tcase_add_test(tests, a_fork_finds_no_lock_held);
 	tcase_add_test(tests, regions_are_not_in_workers);
 	tcase_add_test(tests, one_domain_may_share);
+	tcase_add_test(tests, functions_of_the_program_stay_in_front);
 	tcase_add_test(tests, a_zygote_that_is_killed_is_told_and_replaced);
 	suite_add_tcase(suite, tests);
 	return test_main(argc, argv, suite);
