@@ -294,6 +294,9 @@ sffi_status sffi__mirror(struct lane *lane)
 	if (!status) {
 		lane->watch.attachments = lane->attachments;
 		lane->watch.thread_locale = thread_locale();
+	} else {
+		/* It was not told: the next call is to look again. */
+		lane->watch.changes--;
 	}
 	pthread_mutex_unlock(&peer->mirror);
 	sffi__peer_release(peer);

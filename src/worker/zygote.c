@@ -270,6 +270,53 @@ char *sffi__zygote_maps(unsigned zone)
 					     : NULL;
 }
 
+static struct reserve *reserve_of(struct zygote *zygote, unsigned zone)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if (zygote->reserves[kind].asked && zygote->reserves[kind].newcomer.zone == zone)
+			return &zygote->reserves[kind];
+	return NULL;
+}
+
+/* Reads one reply, if one is there. 0; -EAGAIN: there is none; another: the zygote is gone. */
+static int receive(struct zygote *zygote)
+{
+	struct zygote_reply reply;
+	int fds[NEWCOMER_FDS];
+	size_t count = NEWCOMER_FDS;
+	ssize_t got = sffi__os_receive(zygote->socket, &reply, sizeof reply, fds, &count, MSG_DONTWAIT);
+	struct reserve *reserve;
+
+	if (got == -EINTR)
+		return 0;
+	if (got != sizeof reply)
+		return got < 0 ? (int)got : -EPIPE;
+	reserve = reserve_of(zygote, reply.zone);
+	/* What nobody has asked for, a callee may have written to the socket. */
+	if (reserve && reply.pid > 0 && zygote->share & SFFI_SHARE_FILES) {
+		memcpy(fds, reply.fds, sizeof fds);
+		count = NEWCOMER_FDS;
+	}
+	if (!reserve || count != NEWCOMER_FDS) {
+		/* The host had no numbers left to receive them. */
+		for (size_t i = 0; i < count; i++)
+			sffi__os_close(fds[i]);
+		if (reserve)
+			reserve->newcomer.pid = reply.pid < 0 ? reply.pid : -EMFILE;
+		return 0;
+	}
+	reserve->drops = reply.drops;
+	reserve->newcomer = (struct newcomer){
+		.zone = reply.zone,
+		.pid = reply.pid,
+		.parent = zygote->pid,
+		.pidfd = sffi__own_note(fds[NEWCOMER_PIDFD]),
+		.control_fd = sffi__own_note(fds[NEWCOMER_CONTROL]),
+		.socket = sffi__own_note(sffi__os_move_high(fds[NEWCOMER_SOCKET])),
+	};
+	return 0;
+}
+
 /* Ends a process that nobody is to use; rare, so that waiting for its end does no harm. */
 static void discard(struct newcomer *newcomer)
 {
@@ -315,18 +362,21 @@ static void stop(struct zygote *zygote)
 {
 	if (!zygote->running)
 		return;
+	if (!zygote->share)
+		sffi__own_vault(-1, NULL, 0);
+	end_zygote(zygote);
+	/* In one table nobody else closes what it has handed over. */
+	while (sffi__own_is(zygote->socket) && !receive(zygote))
+		;
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		if (zygote->reserves[kind].asked)
 			discard(&zygote->reserves[kind].newcomer);
-	if (!zygote->share)
-		sffi__own_vault(-1, NULL, 0);
 	sffi__own_close(zygote->socket);
 	if (zygote->timer >= 0)
 		for (int kind = 0; kind < KIND_COUNT; kind++)
 			atomic_store(&common->wanted[kind], 0);
 	sffi__own_close(zygote->timer);
 	sffi__host_state_free(&zygote->state);
-	end_zygote(zygote);
 	sffi__own_close(zygote->far);
 	*zygote = (struct zygote){ 0 };
 }
@@ -379,52 +429,6 @@ sffi_status sffi__zygote_start(unsigned share)
 		ask_for_next(zygote, KIND_CLONE);
 	pthread_mutex_unlock(&lock);
 	return status;
-}
-
-static struct reserve *reserve_of(struct zygote *zygote, unsigned zone)
-{
-	for (int kind = 0; kind < KIND_COUNT; kind++)
-		if (zygote->reserves[kind].asked && zygote->reserves[kind].newcomer.zone == zone)
-			return &zygote->reserves[kind];
-	return NULL;
-}
-
-/* Reads one reply, if one is there. 0; -EAGAIN: there is none; another: the zygote is gone. */
-static int receive(struct zygote *zygote)
-{
-	struct zygote_reply reply;
-	int fds[NEWCOMER_FDS];
-	size_t count = NEWCOMER_FDS;
-	ssize_t got = sffi__os_receive(zygote->socket, &reply, sizeof reply, fds, &count, MSG_DONTWAIT);
-	struct reserve *reserve;
-
-	if (got == -EINTR)
-		return 0;
-	if (got != sizeof reply)
-		return got < 0 ? (int)got : -EPIPE;
-	if (reply.pid > 0 && zygote->share & SFFI_SHARE_FILES) {
-		memcpy(fds, reply.fds, sizeof fds);
-		count = NEWCOMER_FDS;
-	}
-	reserve = reserve_of(zygote, reply.zone);
-	if (!reserve || count != NEWCOMER_FDS) {
-		/* The host had no numbers left to receive them. */
-		for (size_t i = 0; i < count; i++)
-			sffi__os_close(fds[i]);
-		if (reserve)
-			reserve->newcomer.pid = reply.pid < 0 ? reply.pid : -EMFILE;
-		return 0;
-	}
-	reserve->drops = reply.drops;
-	reserve->newcomer = (struct newcomer){
-		.zone = reply.zone,
-		.pid = reply.pid,
-		.parent = zygote->pid,
-		.pidfd = sffi__own_note(fds[NEWCOMER_PIDFD]),
-		.control_fd = sffi__own_note(fds[NEWCOMER_CONTROL]),
-		.socket = sffi__own_note(sffi__os_move_high(fds[NEWCOMER_SOCKET])),
-	};
-	return 0;
 }
 
 static int wait_for(struct zygote *zygote, const struct reserve *reserve)

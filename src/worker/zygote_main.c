@@ -102,11 +102,12 @@ static void fill_common(void)
 
 static void collect_all(void);
 
-static void raise_file_limit(void)
+/* In one table with the host no number may be one that the host could not have. */
+static void keep_file_limit(void)
 {
 	struct rlimit most;
 
-	if (getrlimit(RLIMIT_NOFILE, &file_limit))
+	if (getrlimit(RLIMIT_NOFILE, &file_limit) || birth->share & SFFI_SHARE_FILES)
 		return;
 	most = file_limit;
 	most.rlim_cur = most.rlim_max;
@@ -179,55 +180,76 @@ static pid_t start(unsigned kind, const struct worker_start *start, int *pidfd)
 }
 
 /* In one table the host gets the numbers themselves: closed by us, the newcomer's would still be
- * open there, and in the way, when the host goes on. */
+ * open there, and in the way, when the host goes on. What the host cannot be told of, ends. */
 static void hand_over(struct zygote_reply *reply, const int fds[NEWCOMER_FDS])
 {
-	bool one_table = birth->share & SFFI_SHARE_FILES, copies = reply->pid > 0 && !one_table;
+	bool one_table = birth->share & SFFI_SHARE_FILES, is_made = reply->pid > 0;
+	int error;
 
 	for (int i = 0; i < NEWCOMER_FDS; i++)
 		reply->fds[i] = fds[i];
-	sffi__os_send(birth->socket, reply, sizeof *reply, fds, copies ? NEWCOMER_FDS : 0);
-	for (int i = 0; copies && i < NEWCOMER_FDS; i++)
-		sffi__os_close(fds[i]);
+	error = sffi__os_send(birth->socket, reply, sizeof *reply, fds,
+			      is_made && !one_table ? NEWCOMER_FDS : 0);
+	if (is_made && error)
+		kill(reply->pid, SIGKILL);
+	for (int i = 0; i < NEWCOMER_FDS; i++)
+		if (!is_made || error || !one_table)
+			sffi__os_close(fds[i]);
+}
+
+/* In one table of descriptors the newcomer closes its own. */
+static int control_for(int control)
+{
+	int fd = birth->share & SFFI_SHARE_FILES ? fcntl(control, F_DUPFD_CLOEXEC, 0) : control;
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The process, with its end of the sockets and of the control memory; our ends in fds. Its id, or
+ * -errno. */
+static pid_t make_process(unsigned kind, struct worker_start *newcomer, int fds[NEWCOMER_FDS])
+{
+	int sockets[2];
+	pid_t pid;
+
+	fds[NEWCOMER_CONTROL] = sffi__os_memfd("safeffi-control", WORKER_SHARED_SIZE);
+	if (fds[NEWCOMER_CONTROL] < 0)
+		return fds[NEWCOMER_CONTROL];
+	newcomer->control_fd = control_for(fds[NEWCOMER_CONTROL]);
+	if (newcomer->control_fd < 0)
+		return newcomer->control_fd;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
+		return -errno;
+	fds[NEWCOMER_SOCKET] = sockets[0];
+	newcomer->socket = sockets[1];
+	pid = start(kind, newcomer, &fds[NEWCOMER_PIDFD]);
+	if (pid > 0 && fds[NEWCOMER_PIDFD] < 0) {
+		kill(pid, SIGKILL);
+		return fds[NEWCOMER_PIDFD];
+	}
+	return pid;
 }
 
 /* Makes the process and tells the host. */
 static void make(unsigned zone, unsigned kind, bool at_leisure)
 {
+	struct worker_start newcomer = {
+		.zone = zone, .control_fd = -1, .socket = -1, .at_leisure = at_leisure
+	};
 	struct zygote_reply reply = { .zone = zone, .drops = drops };
-	int sockets[2] = { -1, -1 }, fds[NEWCOMER_FDS] = { -1, -1, -1 };
-	int control = sffi__os_memfd("safeffi-control", WORKER_SHARED_SIZE);
+	int fds[NEWCOMER_FDS] = { -1, -1, -1 };
 	bool one_table = birth->share & SFFI_SHARE_FILES;
-	/* In one table of descriptors the child closes its own. */
-	int childs = one_table ? fcntl(control, F_DUPFD_CLOEXEC, 0) : control;
 
 	/* Whoever had the zone before has ended, or the host would not give it again: its end is
 	 * not to be taken for that of the next one. */
 	collect_all();
 	atomic_store(&birth->common->status[zone].word, WORKER_RUNNING);
 	birth->common->maps[zone][0] = '\0';
-	if (control < 0)
-		reply.pid = control;
-	else if (childs < 0)
-		reply.pid = -errno;
-	else if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
-		reply.pid = -errno;
-	else
-		reply.pid = start(kind, &(struct worker_start){ .zone = zone,
-								.control_fd = childs,
-								.socket = sockets[1],
-								.at_leisure = at_leisure },
-				  &fds[NEWCOMER_PIDFD]);
-	fds[NEWCOMER_CONTROL] = control;
-	fds[NEWCOMER_SOCKET] = sockets[0];
-	if (reply.pid <= 0) {
-		sffi__os_close(sockets[0]);
-		sffi__os_close(control);
-	}
-	if (one_table && reply.pid <= 0)
-		sffi__os_close(childs);
+	reply.pid = make_process(kind, &newcomer, fds);
 	if (!one_table || reply.pid <= 0)
-		sffi__os_close(sockets[1]);
+		sffi__os_close(newcomer.socket);
+	if (one_table && reply.pid <= 0)
+		sffi__os_close(newcomer.control_fd);
 	hand_over(&reply, fds);
 }
 
@@ -393,33 +415,29 @@ static void collect_all(void)
 
 /* ---- the host's end ----------------------------------------------------------------- */
 
-static bool is_there(const char *path)
-{
-	struct stat status;
-
-	return !lstat(path, &status);
-}
-
 /* proc(5)'s map_files: a name for each mapping of a file, and shared memory is one. */
 static bool has_common(pid_t pid)
 {
 	unsigned long low = (unsigned long)birth->common, page = 4096;
+	struct stat status;
 	char path[96];
 
 	snprintf(path, sizeof path, "/proc/%d/map_files/%lx-%lx", pid, low,
 		 (low + sizeof *birth->common + page - 1) & -page);
-	return is_there(path);
+	return !lstat(path, &status);
 }
 
 /* Whether it has the memory that it shares with us: a program that it has become by execve has not.
- * Where nothing is seen of us either, nothing is said. No file is opened: in one table with the
+ * Where nothing is seen of us either, nor that it has a program (its first thread may have ended
+ * before the others), nothing is said. No file is opened: in one table with the
  * host its number would be taken meanwhile. */
 static bool host_has_common(void)
 {
-	char path[32];
+	char path[32], byte;
 
-	snprintf(path, sizeof path, "/proc/%d", birth->host);
-	return has_common(birth->host) || errno != ENOENT || !has_common(getpid()) || !is_there(path);
+	snprintf(path, sizeof path, "/proc/%d/exe", birth->host);
+	return has_common(birth->host) || errno != ENOENT || !has_common(getpid()) ||
+	       readlink(path, &byte, 1) < 0;
 }
 
 /* The host's end of the socket says so, but where others have it, too: in one table with the host,
@@ -447,7 +465,7 @@ static void be_born(void)
 	set_signals();
 	sigaltstack(&none, NULL);
 	watch_host();
-	raise_file_limit();
+	keep_file_limit();
 	sffi__newborn_reset_stdio();
 	if (birth->prove)
 		sffi__newborn_prove();
