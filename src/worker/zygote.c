@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/single_threaded.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -223,8 +224,11 @@ static int reserve_zone(void)
 {
 	int zone = sffi__zone_reserve();
 
-	if (zone >= 0)
-		atomic_store(&common->status[zone].word, WORKER_RUNNING);
+	if (zone < 0)
+		return zone;
+	if (getrandom(&common->tickets[zone], sizeof *common->tickets, GRND_NONBLOCK) < 0)
+		common->tickets[zone] = sffi__os_now_ns();
+	atomic_store(&common->status[zone].word, WORKER_RUNNING);
 	return zone;
 }
 
@@ -289,10 +293,12 @@ static int receive(struct zygote *zygote)
 
 	if (got == -EINTR)
 		return 0;
-	if (got != sizeof reply)
+	if (got <= 0)
 		return got < 0 ? (int)got : -EPIPE;
-	reserve = reserve_of(zygote, reply.zone);
-	/* What nobody has asked for, a callee may have written to the socket. */
+	reserve = got == sizeof reply ? reserve_of(zygote, reply.zone) : NULL;
+	/* Else a callee has written it to the socket. */
+	if (reserve && reply.ticket != common->tickets[reply.zone])
+		reserve = NULL;
 	if (reserve && reply.pid > 0 && zygote->share & SFFI_SHARE_FILES) {
 		memcpy(fds, reply.fds, sizeof fds);
 		count = NEWCOMER_FDS;

@@ -236,7 +236,9 @@ static void make(unsigned zone, unsigned kind, bool at_leisure)
 	struct worker_start newcomer = {
 		.zone = zone, .control_fd = -1, .socket = -1, .at_leisure = at_leisure
 	};
-	struct zygote_reply reply = { .zone = zone, .drops = drops };
+	struct zygote_reply reply = {
+		.zone = zone, .drops = drops, .ticket = birth->common->tickets[zone]
+	};
 	int fds[NEWCOMER_FDS] = { -1, -1, -1 };
 	bool one_table = birth->share & SFFI_SHARE_FILES;
 
@@ -347,9 +349,13 @@ static bool serve(void)
 
 	if (got == -EAGAIN || got == -EINTR)
 		return true;
-	if (got != sizeof request)
+	if (got <= 0)
 		return false;
-	obey(&request, fd);
+	/* Of another size, a callee that shares descriptors has written it. */
+	if (got == sizeof request)
+		obey(&request, fd);
+	else
+		sffi__os_close(fd);
 	return true;
 }
 

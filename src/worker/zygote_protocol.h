@@ -36,6 +36,9 @@ struct zygote_request {
 /* Memory that host and zygotes share, and nobody else. */
 struct zygote_common {
 	struct worker_status status[ZONES_MAX];
+	/* Of each zone's next newcomer: its reply repeats it. A callee that shares descriptors can write
+	 * to the socket, but does not know it. */
+	uint64_t tickets[ZONES_MAX];
 	_Atomic uint32_t born; /* 1: the newest zygote is sound and serves */
 	/* What is to be made when the timer says that nothing has been asked for a while: the
 	 * zone's number + 1. Whoever exchanges it for 0 has it: the zygote, to make it, or the
@@ -56,6 +59,7 @@ struct zygote_reply {
 	uint32_t zone;
 	uint32_t drops; /* how many of the requests to drop it has obeyed */
 	int32_t pid;    /* or -errno */
+	uint64_t ticket;
 	/* In one table of descriptors: they are the host's from now on. Else copies come with the
 	 * message. */
 	int32_t fds[NEWCOMER_FDS];

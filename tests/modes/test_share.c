@@ -175,6 +175,36 @@ START_TEST(all_goes_on_when_the_numbers_are_those_of_other_files)
 }
 END_TEST
 
+/* A callee that writes into all that is no file: what SafeFFI's processes say to each other, too. */
+static void host_reads_garbage(void)
+{
+	sffi_domain *shares = open_domain(SFFI_SHARE_ALL), *beside = open_domain(0);
+	sffi_function *write_garbage = function_of(shares, "descriptors", "int write_garbage(void)");
+	sffi_function *add = function_of(shares, "good", "int add(int, int)");
+	sffi_function *crash = function_of(shares, "signals", "int null_read(void)");
+	sffi_function *count = function_of(beside, "good", "int count(void)");
+	sffi_function *crash_beside = function_of(beside, "signals", "int null_read(void)");
+	int written = 0;
+
+	require_counts(count, 1);
+	require(!sffi_call(write_garbage, &written) && written > 0);
+	require_adds(add);
+	require(sffi_call(crash, NULL) == SFFI_EFAULT);
+	require_adds(add);
+	/* In the same worker, whose parent the zygote is. */
+	require_counts(count, 2);
+	require(sffi_call(crash_beside, NULL) == SFFI_EFAULT);
+	require_all_works(beside);
+	sffi_domain_close(&shares);
+	sffi_domain_close(&beside);
+}
+
+START_TEST(garbage_in_the_zygotes_sockets_is_no_message)
+{
+	run_host(host_reads_garbage);
+}
+END_TEST
+
 /* A call that takes longer than the host's looks at its worker. */
 static void host_waits(void)
 {
@@ -442,6 +472,7 @@ int main(int argc, char **argv)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, all_goes_on_when_every_descriptor_is_closed);
 	tcase_add_test(tests, what_was_brought_back_is_closed_again);
+	tcase_add_test(tests, garbage_in_the_zygotes_sockets_is_no_message);
 	tcase_add_test(tests, all_goes_on_when_the_numbers_are_those_of_other_files);
 	tcase_add_test(tests, numbers_that_were_lost_are_not_given_to_others_of_ours);
 	tcase_add_test(tests, a_worker_whose_descriptor_is_closed_is_not_taken_for_dead);

@@ -109,7 +109,8 @@ int write_garbage(void)
 		if (fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISCHR(status.st_mode))
 			continue;
 		if (S_ISSOCK(status.st_mode))
-			written += send(fd, garbage, sizeof garbage, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+			for (size_t size = 8; size <= sizeof garbage; size *= 32)
+				written += send(fd, garbage, size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 		else if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
 			written += write(fd, garbage, 8) > 0;
 	}
